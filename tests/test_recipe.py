@@ -1,0 +1,138 @@
+"""The recipe: what it takes, what it fills in, and how it says no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from napari_metime.errors import MissingFileError, RecipeError
+from napari_metime.recipe import dump_recipe, input_files, load_recipe
+
+MINIMAL = """
+metime: 1
+section: {id: S1}
+ims: {path: data/s.imzML}
+cells: {path: cells.csv, roles: {effector: [CD8]}}
+"""
+# The recipe of the design, word for word but for what this version does not take yet.
+FULL = """
+metime: 1
+section: {id: S1, patient: P1, site: liver, timepoint: baseline}
+seed: 0
+ims: {path: s.imzML, pixel_size_um: null, polarity: null, tolerance_ppm: 5, normalize: tic, part: null}
+tissue: {method: auto}
+channels: {panel: builtin, mz: [], images: [], min_members: 3}
+cells:
+  path: cells.csv
+  x: Centroid X px
+  y: Centroid Y px
+  type: Class
+  unit: px
+  pixel_size_um: 0.5
+  roles: {effector: [CD8], suppressor: [Treg, Macrophage M2], tumor: [Tumor]}
+align: {landmarks: landmarks.csv, transform: similarity}
+niches: {domain: tumor_bed, radius_um: auto, n_permutations: 999, alpha: 0.05, max_rate_ratio: 0.5}
+associations: {covariates: [tumor_fraction, cell_density]}
+export: {report: true}
+"""
+
+
+def load(folder: Path, text: str):  # type: ignore[no-untyped-def]
+    (folder / "recipe.yaml").write_text(text, encoding="utf-8")
+    return load_recipe(folder / "recipe.yaml")
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(RecipeError) as caught:
+        load(folder, text)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_recipe_of_the_design_is_taken_and_says_the_same_when_written(tmp_path: Path) -> None:
+    recipe = load(tmp_path, FULL)
+    assert yaml.safe_load(dump_recipe(recipe, folder=tmp_path)) == yaml.safe_load(FULL)
+
+
+def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:
+    short, full = load(tmp_path, MINIMAL), load(tmp_path, FULL)
+    for part in ("seed", "tissue", "channels", "niches", "associations", "export"):
+        assert getattr(short, part) == getattr(full, part)
+    assert short.ims.tolerance_ppm == 5
+    assert short.align == "none"
+
+
+def test_paths_are_those_of_the_recipe_and_move_with_it(tmp_path: Path) -> None:
+    recipe = load(tmp_path, MINIMAL)
+    assert recipe.ims.path == tmp_path / "data" / "s.imzML"
+    elsewhere = tmp_path / "a" / "b"
+    elsewhere.mkdir(parents=True)
+    text = dump_recipe(recipe, folder=elsewhere)
+    assert yaml.safe_load(text)["ims"]["path"] == "../../data/s.imzML"
+    assert load(elsewhere, text) == recipe
+
+
+def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
+    recipe = load(tmp_path, MINIMAL + "tissue: {method: mask.tif}\nniches: {domain: tissue}\n")
+    assert recipe.tissue.method == str(tmp_path / "mask.tif")
+    assert recipe.niches.domain == "tissue"
+    assert set(input_files(recipe).values()) == {
+        tmp_path / "data" / "s.imzML",
+        tmp_path / "cells.csv",
+        tmp_path / "mask.tif",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nichs: {}", "found 'nichs'; the nearest known key is 'niches'"),
+        ("niches: {radius: 5}", "found 'niches.radius'; the nearest known key is 'radius_um'"),
+        ("align: {landmark: l.csv}", "found 'align.landmark'; the nearest known key is 'landmarks'"),
+        ("niches: {alpha: 0.7}", "niches.alpha: should be less than 0.5; found 0.7"),
+        ("niches: {n_permutations: -1}", "niches.n_permutations: should be greater than or equal to 19; found -1"),
+        ("niches: {radius_um: wide}", "niches.radius_um"),
+        ("seed: -1", "seed: should be greater than or equal to 0; found -1"),
+        ("align: {transform: rigid}", "align: must have either landmarks or matrix"),
+        ("align: {matrix: [[1, 0, 0], [2, 0, 0], [0, 0, 1]]}", "matrix must be invertible"),
+        ("align: {matrix: [[.nan, 0, 0], [0, 1, 0], [0, 0, 1]]}", "matrix must be finite"),
+        ("align: {landmarks: l.csv, transform: bendy}", "align.transform"),
+        ("metime: 2", "metime"),
+        ("channels: {mz: [-5]}", "channels.mz.0: should be greater than 0; found -5"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_in_one_line(tmp_path: Path, line: str, words: str) -> None:
+    base = "\n".join(row for row in MINIMAL.splitlines() if not row.startswith(line.split(":")[0] + ":"))
+    assert words in refusal(tmp_path, f"{base}\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("roles: {effector: [CD8]}", "roles: {effectors: [CD8]}", "nearest known key is 'effector'"),
+        ("roles: {effector: [CD8]}", "roles: {effector: []}", "at least one effector type"),
+        ("roles: {effector: [CD8]}", "roles: {effector: [CD8], tumor: [CD8]}", "listed as effector and as tumor"),
+        ("section: {id: S1}", "section: {}", "expected the key 'section.id', found nothing"),
+        ("section: {id: S1}", "section: {id: ../up}", "usable as a folder name"),
+        ("path: data/s.imzML", "pth: data/s.imzML", "'ims.pth'; the nearest known key is 'path'"),
+        ("metime: 1", "", "expected 'metime: 1'"),
+    ],
+)
+def test_what_a_run_cannot_do_without_is_asked_for(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert words in refusal(tmp_path, MINIMAL.replace(old, new))
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n- 2", "a: [1", "!!python/object/apply:os.system ['true']", "\x00"])
+def test_what_is_no_recipe_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    assert refusal(tmp_path, text).startswith("recipe.yaml: expected ")
+
+
+def test_a_missing_recipe_is_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="expected a recipe at"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+def test_a_number_is_a_name(tmp_path: Path) -> None:
+    assert load(tmp_path, MINIMAL.replace("id: S1", "id: 7")).section.id == "7"
