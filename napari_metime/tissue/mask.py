@@ -1,0 +1,110 @@
+"""Tell tissue from the matrix background around it, or say that there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.cluster.vq import kmeans2
+from skimage.filters import threshold_otsu
+from skimage.morphology import remove_small_holes, remove_small_objects
+
+from napari_metime.errors import TissueError
+from napari_metime.section import Tissue
+
+N_COMPONENTS = 5
+MIN_DISSIMILARITY = 0.4
+"""Bray-Curtis dissimilarity of the mean spectra of two groups from which one may be background: tumour and
+stroma of one section share most of their peaks, tissue and bare matrix do not. Our default."""
+MIN_BORDER_EXCESS = 0.3
+"""How much more of the acquired border than of the inside must be background: background surrounds. Our default."""
+MIN_PIECE_PIXELS = 10
+
+
+def find_tissue_mask(
+    features: NDArray[np.float32], measured: NDArray[np.bool_], *, method: str, seed: int = 0
+) -> Tissue:
+    """Find the on-tissue pixels.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, rows, cols), float32
+        The total ion current first, then images of strong peaks.
+    measured : ndarray of shape (rows, cols), bool
+    method : {"auto", "otsu", "clusters"}
+        ``otsu`` splits the logarithm of the total ion current; ``clusters`` splits the spectra in
+        two by k-means; ``auto`` does the same, but keeps every pixel where the two groups do not
+        look like tissue and background. The group that lies on the border is the background.
+    seed : int
+        Seed of k-means.
+
+    Raises
+    ------
+    TissueError
+        Unknown method, or too few pixels to split.
+    """
+    n_pixels = int(measured.sum())
+    if method == "auto" and n_pixels < 4 * MIN_PIECE_PIXELS:
+        return Tissue(measured, "auto", "too few pixels to look for background; every pixel counts as tissue")
+    if n_pixels < 2:
+        raise TissueError(f"expected at least 2 pixels to split into tissue and background, found {n_pixels}; use none")
+    if method == "otsu":
+        tic = np.log1p(features[0][measured])
+        groups = np.asarray(tic > threshold_otsu(tic))  # type: ignore[no-untyped-call]
+    elif method in ("auto", "clusters"):
+        groups = _two_groups(features[:, measured], seed)
+    else:
+        raise TissueError(f"expected tissue.method auto, otsu, clusters, none or the path of a mask, found {method!r}")
+    image = np.zeros(measured.shape, dtype=bool)
+    image[measured] = groups
+    background, excess = _background(image, measured)
+    alike = _dissimilarity(features[1:, measured], groups) < MIN_DISSIMILARITY
+    if method == "auto" and (alike or excess < MIN_BORDER_EXCESS):
+        return Tissue(measured, "auto", "no background found around the tissue; every pixel counts as tissue")
+    return Tissue(_clean(measured & ~background, measured), method, f"split from the background by {method}")
+
+
+def _two_groups(values: NDArray[np.float32], seed: int) -> NDArray[np.bool_]:
+    """Split pixels, given as (n_features, n_pixels), by 2-means of their first principal components."""
+    scores = _principal_components(values.astype(np.float64))
+    _, label = kmeans2(scores, 2, minit="++", rng=np.random.default_rng(seed))
+    return np.asarray(label == 1)
+
+
+def _dissimilarity(peaks: NDArray[np.float32], groups: NDArray[np.bool_]) -> float:
+    """Bray-Curtis dissimilarity, sum |a - b| / sum (a + b), of the mean intensities of two groups."""
+    if groups.all() or not groups.any() or not peaks.size:
+        return 0.0
+    one, other = (peaks[:, g].mean(axis=1, dtype=np.float64) for g in (groups, ~groups))
+    return float(np.abs(one - other).sum() / max((one + other).sum(), 1e-300))
+
+
+def _principal_components(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Each peak on its own scale: log of the share of its typical intensity, so that no ion dominates.
+    positive = np.where(values > 0, values, np.nan)
+    with np.errstate(all="ignore"):
+        typical = np.array([np.nanmedian(row) if np.isfinite(row).any() else 1.0 for row in positive])
+    logs = np.log1p(np.maximum(values, 0) / typical[:, None])
+    logs -= logs.mean(axis=1, keepdims=True)
+    eigenvalues, vectors = np.linalg.eigh(logs @ logs.T)
+    strongest = np.argsort(eigenvalues)[::-1][:N_COMPONENTS]
+    return np.asarray((vectors[:, strongest].T @ logs).T)
+
+
+def _background(groups: NDArray[np.bool_], measured: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
+    """Return the group that lies on the border, and by how much more than inside (shares)."""
+    inside = ndimage.binary_erosion(measured, np.ones((3, 3)), border_value=0)
+    border = measured & ~inside
+    excess = _share(groups, border) - _share(groups, inside)
+    return (groups, excess) if excess >= 0 else (measured & ~groups, -excess)
+
+
+def _share(groups: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
+    return float(groups[where].mean()) if where.any() else 0.0
+
+
+def _clean(tissue: NDArray[np.bool_], measured: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    smooth = ndimage.median_filter(tissue.astype(np.uint8), size=3) > 0
+    kept = remove_small_objects(smooth, max_size=MIN_PIECE_PIXELS - 1)
+    filled = remove_small_holes(kept, max_size=MIN_PIECE_PIXELS - 1) & measured
+    return np.asarray(filled if filled.any() else tissue, dtype=bool)
