@@ -1,0 +1,102 @@
+"""Every table about the niches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_metime.niches.associations import association_rows
+from napari_metime.niches.domain import signed_distance_um
+from napari_metime.niches.gradients import gradient_rows
+from napari_metime.niches.regions import region_rows
+from napari_metime.section import CellTable, ChannelSet, Grid, NicheMap, NicheResult, Progress, no_progress
+
+
+def describe_niches(
+    grid: Grid,
+    tissue: NDArray[np.bool_],
+    niches: NicheMap,
+    cells: CellTable,
+    channels: ChannelSet,
+    *,
+    section_id: str,
+    covariates: tuple[str, ...] = (),
+    seed: int = 0,
+    on_progress: Progress = no_progress,
+) -> NicheResult:
+    """Make the tables of a section: regions, associations, gradients, cells.
+
+    Parameters
+    ----------
+    tissue : ndarray of shape (rows, cols), bool
+    cells : CellTable in section µm
+    seed : of the block bootstrap
+    """
+    pixel = grid.pixel_of(cells.x, cells.y)
+    margin_um = signed_distance_um(niches.domain, grid.spacing_um)
+    on_progress(0.0, "describing the niches")
+    regions = region_rows(
+        grid,
+        tissue,
+        niches,
+        cells,
+        pixel,
+        margin_um,
+        channels.channels,
+        section_id=section_id,
+        rng=np.random.default_rng([seed, 2]),
+    )
+    on_progress(0.6, "measuring gradients")
+    gradients = gradient_rows(
+        grid,
+        tissue,
+        niches,
+        cells,
+        pixel,
+        channels.channels,
+        section_id=section_id,
+        rng=np.random.default_rng([seed, 3]),
+    )
+    on_progress(0.9, "writing the tables")
+    return NicheResult(
+        map=niches,
+        regions=regions,
+        associations=association_rows(niches, channels, section_id=section_id, covariates=covariates),
+        gradients=gradients,
+        cells=_cell_rows(grid, niches, cells, pixel, margin_um),
+        warnings=_no_effector_warning(cells),
+    )
+
+
+def _cell_rows(
+    grid: Grid, niches: NicheMap, cells: CellTable, pixel: NDArray[np.intp], margin_um: NDArray[np.float64]
+) -> pd.DataFrame:
+    inside = pixel >= 0
+    region = np.zeros(pixel.size, dtype=np.int64)
+    region[inside] = niches.labels.ravel()[pixel[inside]]
+    distance = np.full(pixel.size, np.nan)
+    distance[inside] = margin_um.ravel()[pixel[inside]]
+    in_domain = np.zeros(pixel.size, dtype=bool)
+    in_domain[inside] = niches.domain.ravel()[pixel[inside]]
+    return pd.DataFrame(
+        {
+            "cell_id": cells.cell_id,
+            "x_um": cells.x,
+            "y_um": cells.y,
+            "type": cells.type,
+            "role": cells.role,
+            "region_id": pd.array(np.where(region > 0, region, 0), dtype="Int64"),
+            "distance_to_margin_um": np.where(np.isfinite(distance), distance, np.nan),
+            "in_domain": in_domain,
+        }
+    ).assign(region_id=lambda table: table["region_id"].mask(table["region_id"] == 0))
+
+
+def _no_effector_warning(cells: CellTable) -> tuple[str, ...]:
+    if cells.has_role("effector").any():
+        return ()
+    return (
+        "No effector cell occurs in the whole section. That is a desert only if the marker was measured; "
+        "a marker that was not stained looks the same.",
+    )
