@@ -1,0 +1,294 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from napari_metime import __version__
+from napari_metime.errors import MetimeError, MissingFileError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from napari_metime.recipe import Recipe
+    from napari_metime.section import Dataset, Progress, SectionResult
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0, 2 for bad input, 130 for Ctrl-C."""
+    try:
+        options = _parser().parse_args(arguments)
+        options.command(options)
+    except MetimeError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"expected {self.usage or self.format_usage()[7:].strip()}; found: {message}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="napari-metime",
+        description="Immune-cold niches and metabolites in imaging mass spectrometry. For research use only.",
+    )
+    parser.add_argument("--version", action="version", version=f"napari-metime {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: Any) -> argparse.ArgumentParser:
+        text = command.__doc__.strip().splitlines()[0]
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        return added
+
+    demo = add("demo", _demo)
+    demo.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
+    demo.add_argument("--headless", action="store_true", help="do not open napari, even where there is a screen")
+
+    opened = add("open", _open)
+    opened.add_argument("files", type=Path, nargs="+", metavar="FILE|RECIPE.yaml", help="imzML files, or one recipe")
+
+    info = add("info", _info)
+    info.add_argument("file", type=Path, metavar="FILE.imzML")
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+    ion = add("ion", _ion)
+    ion.add_argument("file", type=Path, metavar="FILE.imzML")
+    ion.add_argument("--mz", type=float, nargs="+", required=True, metavar="M", help="one m/z or several")
+    tolerance = ion.add_mutually_exclusive_group(required=True)
+    tolerance.add_argument("--ppm", type=float, metavar="P", help="half width of the window in ppm")
+    tolerance.add_argument("--da", type=float, metavar="D", help="half width of the window in Da")
+    ion.add_argument("--normalize", choices=["none", "tic", "rms", "median"], default="none")
+    ion.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT", help="x.npy, x.ome.tif or x.png")
+
+    panel = add("panel", _panel)
+    panel.add_argument("file", type=Path, metavar="FILE.imzML")
+
+    run = add("run", _run)
+    run.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
+    run.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
+
+    simulate = add("simulate", _simulate)
+    simulate.add_argument("folder", type=Path, metavar="DIR", help="folder to make")
+    simulate.add_argument("--seed", type=int, default=None, help="the same seed gives the same section")
+    simulate.add_argument("--niches", dest="n_niches", type=int, metavar="N", help="planted niches; 0 is possible")
+    simulate.add_argument("--radius", dest="niche_radius_um", type=float, metavar="UM", help="radius of a niche in µm")
+    simulate.add_argument("--rate", dest="niche_rate", type=float, help="effector rate in a niche against the bed")
+    simulate.add_argument("--pixel-size", dest="pixel_size_um", type=float, metavar="UM", help="imaging pixel in µm")
+    simulate.add_argument("--mode", choices=["processed", "continuous"], help="imzML mode")
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> None:
+    """Run the main job on the built-in simulated section."""
+    from napari_metime.sample import sample_recipe
+
+    with _progress() as on_progress:
+        recipe_path = sample_recipe(on_progress=on_progress)
+    recipe, result = _run_recipe(recipe_path, options.out)
+    if not options.headless and _has_screen():
+        _open_window(recipe=recipe, result=result)
+
+
+def _open(options: argparse.Namespace) -> None:
+    """Open napari with the section loaded."""
+    for path in options.files:
+        if not path.is_file():
+            raise MissingFileError(f"expected a file at {path}, found none; check the path")
+    recipes = [path for path in options.files if path.suffix.lower() in (".yaml", ".yml")]
+    if recipes and len(options.files) > 1:
+        raise UsageError("expected imzML files or one recipe, found both; open the recipe alone")
+    if recipes:
+        from napari_metime.recipe import load_recipe
+
+        _open_window(recipe=load_recipe(recipes[0]))
+    else:
+        _open_window(files=options.files)
+
+
+def _info(options: argparse.Namespace) -> None:
+    """Print what an imzML holds and what is wrong with it."""
+    from napari_metime.ims import open_imzml
+
+    facts = _facts(open_imzml(options.file))
+    if options.json:
+        print(json.dumps(facts, indent=2, allow_nan=False))
+        return
+    for name, value in facts.items():
+        if name in ("parts", "warnings"):
+            print(f"{name}: {len(value) or 'none'}")
+            for item in value:
+                print(f"  - {item if isinstance(item, str) else json.dumps(item)}")
+        else:
+            print(f"{name}: {'unknown' if value is None else value}")
+
+
+def _ion(options: argparse.Namespace) -> None:
+    """Write ion images: the summed intensity in [m/z - tolerance, m/z + tolerance]."""
+    import numpy as np
+
+    from napari_metime.export import write_images
+    from napari_metime.ims import extract_ions, open_imzml
+
+    if not all(math.isfinite(m) and m > 0 for m in options.mz):
+        raise UsageError(f"expected positive m/z, found {options.mz}; mend --mz")
+    dataset = open_imzml(options.file)
+    with _progress() as on_progress:
+        found = extract_ions(
+            dataset,
+            np.array(options.mz),
+            tolerance_ppm=options.ppm,
+            tolerance_da=options.da,
+            normalize=options.normalize,
+            on_progress=on_progress,
+        )
+    names = [f"mz:{m:.4f}" for m in options.mz]
+    images = found.images[0] if len(names) == 1 else found.images
+    write_images(images, options.output, names=names, pixel_size_um=dataset.grid.pixel_size_um)
+    _tell(dataset.warnings)
+
+
+def _panel(options: argparse.Namespace) -> None:
+    """Print which metabolites of the panel this file can show, and why not the others."""
+    from napari_metime.pipeline import find_tissue, measure_channels, open_dataset
+    from napari_metime.recipe import ChannelsRecipe, ImsRecipe, TissueRecipe
+
+    ims = ImsRecipe(path=options.file)
+    dataset = open_dataset(ims)
+    with _progress() as on_progress:
+        tissue = find_tissue(dataset, TissueRecipe(), on_progress=lambda d, t: on_progress(d / 2, t))
+        channels = measure_channels(
+            dataset, tissue, ims, ChannelsRecipe(), on_progress=lambda d, t: on_progress(0.5 + d / 2, t)
+        )
+    _tell(dataset.warnings)
+    table = channels.table
+    print(f"{int(table['detected'].sum())} of {len(table)} panel metabolites seen in {options.file.name}")
+    for row in table.to_dict("records"):
+        print(f"  {row['channel']:<40} {row['mz']:>10.4f} {row['adduct']:<12} {_verdict(row)}")
+
+
+def _verdict(row: dict[Any, Any]) -> str:
+    if not row["detected"]:
+        return f"not seen: {row['reason']}"
+    shared = f"; the same window holds {row['conflicts']}" if row["conflicts"] else ""
+    return f"seen in {100 * row['coverage']:.0f} % of tissue pixels{shared}"
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Run a recipe and write the results folder."""
+    _run_recipe(options.recipe, options.out)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    """Simulate a section with known truth, and a recipe for it."""
+    from napari_metime.simulate import SectionPlan, simulate_section
+
+    keys = ("seed", "n_niches", "niche_radius_um", "niche_rate", "pixel_size_um", "mode")
+    asked = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
+    plan = SectionPlan(**asked)
+    with _progress() as on_progress:
+        path = simulate_section(options.folder, plan, on_progress=on_progress)
+    print(f"Simulated section in {options.folder}")
+    print(f"Run it with: napari-metime run {path}")
+
+
+def _run_recipe(recipe_path: Path, out: Path | None) -> tuple[Recipe, SectionResult]:
+    from napari_metime.export import check_output_folder, write_results
+    from napari_metime.pipeline import run
+    from napari_metime.recipe import load_recipe
+
+    recipe = load_recipe(recipe_path)
+    folder = out or recipe_path.absolute().parent / f"{recipe.section.id}_results"
+    check_output_folder(folder, recipe, recipe_path=recipe_path)
+    with _progress() as on_progress:
+        result = run(recipe, on_progress=lambda done, text: on_progress(0.95 * done, text))
+        write_results(result, recipe, folder, on_progress=lambda done, text: on_progress(0.95 + 0.05 * done, text))
+    _tell(result.warnings)
+    print(result.niches.map.note)
+    print(f"Results: {folder}")
+    if recipe.export.report:
+        print(f"Report:  {folder / 'report.html'}")
+    return recipe, result
+
+
+def _tell(warnings: tuple[str, ...]) -> None:
+    for text in warnings:
+        print(f"warning: {text}", file=sys.stderr)
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    from napari_metime.ims import grid_parts
+
+    grid = dataset.grid
+    parts = [
+        {"name": part.name, "bounding_box": list(part.box), "n_pixels": part.n_pixels}
+        for part in grid_parts(dataset.measured)
+    ]
+    return {
+        "path": str(dataset.path),
+        "mode": dataset.mode,
+        "spectrum_type": dataset.spectrum_type,
+        "polarity": dataset.polarity,
+        "n_pixels": int(dataset.measured.sum()),
+        "shape": list(grid.shape),
+        "origin": list(grid.origin),
+        "pixel_size_um": None if grid.pixel_size_um is None else list(grid.pixel_size_um),
+        "mz_range": list(dataset.mz_range),
+        "n_points": dataset.n_points,
+        "uuid": dataset.uuid,
+        "parts": parts,
+        "warnings": list(dataset.warnings),
+    }
+
+
+def _has_screen() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open_window(
+    *, files: Sequence[Path] = (), recipe: Recipe | None = None, result: SectionResult | None = None
+) -> None:
+    try:
+        from napari_metime.gui.app import open_window
+    except ModuleNotFoundError as error:
+        raise OutputError(
+            f"expected napari for the window, found no module {error.name!r}; "
+            "install it with: pip install 'napari-metime[gui]'"
+        ) from error
+    open_window(files=list(files), recipe=recipe, result=result)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show a progress bar on stderr where that is a terminal; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda done, text: bar.update(task, completed=done, description=text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

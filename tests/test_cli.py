@@ -1,0 +1,206 @@
+"""The command line: its contracts, its exit codes, its one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import yaml
+
+from napari_metime.cli import main
+from napari_metime.ims import extract_ions, open_imzml
+
+TABLES = ("regions", "associations", "gradients", "cells", "channels")
+
+
+@pytest.fixture
+def section(sample_section: Path) -> Path:
+    return sample_section / "section"
+
+
+@pytest.fixture
+def imzml(section: Path) -> Path:
+    return section / "section.imzML"
+
+
+def recipe_for(section: Path, folder: Path, **parts: object) -> Path:
+    """Write the sample's recipe with absolute paths and other values to ``folder``."""
+    values = yaml.safe_load((section / "recipe.yaml").read_text())
+    values["ims"]["path"] = str(section / "section.imzML")
+    values["cells"]["path"] = str(section / "cells.csv")
+    values["align"]["landmarks"] = str(section / "landmarks.csv")
+    values["export"] = {"report": False}
+    values["niches"] = {"n_permutations": 99}
+    for key, part in parts.items():
+        values[key] = values[key] | part if isinstance(part, dict) and isinstance(values.get(key), dict) else part
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(values))
+    return folder / "recipe.yaml"
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must fail as bad input does, and return its one line."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_info_as_json_has_every_key_of_the_contract(imzml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(imzml), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert list(facts) == [
+        "path", "mode", "spectrum_type", "polarity", "n_pixels", "shape", "origin", "pixel_size_um", "mz_range",
+        "n_points", "uuid", "parts", "warnings",
+    ]  # fmt: skip
+    assert (facts["mode"], facts["spectrum_type"], facts["polarity"]) == ("processed", "centroid", "negative")
+    assert facts["pixel_size_um"] == [50.0, 50.0]
+    assert facts["parts"][0]["n_pixels"] == facts["n_pixels"]
+
+
+@pytest.mark.parametrize("tolerance", [["--ppm", "5"], ["--da", "0.01"]])
+def test_ion_writes_the_image_as_npy(imzml: Path, tmp_path: Path, tolerance: list[str]) -> None:
+    out = tmp_path / "x.npy"
+    assert main(["ion", str(imzml), "--mz", "89.0244", *tolerance, "-o", str(out)]) == 0
+    image = np.load(out)
+    assert (image.dtype, image.ndim) == (np.float32, 2)
+    option = {"tolerance_ppm": 5.0} if tolerance[0] == "--ppm" else {"tolerance_da": 0.01}
+    np.testing.assert_array_equal(image, extract_ions(open_imzml(imzml), np.array([89.0244]), **option).images[0])
+
+
+def test_ion_writes_several_images_and_other_formats(imzml: Path, tmp_path: Path) -> None:
+    several = ["ion", str(imzml), "--mz", "89.0244", "203.0826", "--ppm", "5", "--normalize", "tic", "-o"]
+    assert main([*several, str(tmp_path / "x.npy")]) == 0
+    assert np.load(tmp_path / "x.npy").ndim == 3
+    assert main([*several, str(tmp_path / "x.ome.tif")]) == 0
+    with tifffile.TiffFile(tmp_path / "x.ome.tif") as file:
+        assert 'PhysicalSizeX="50.0"' in file.ome_metadata
+        np.testing.assert_array_equal(file.asarray(), np.load(tmp_path / "x.npy"))
+    assert main(["ion", str(imzml), "--mz", "89.0244", "--ppm", "5", "-o", str(tmp_path / "x.png")]) == 0
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_panel_says_what_this_file_shows_and_why_not_the_rest(imzml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["panel", str(imzml)]) == 0
+    out = capsys.readouterr().out
+    assert "panel metabolites seen" in out.splitlines()[0]
+    assert any(line.strip().startswith("L-Lactate") and "seen in" in line for line in out.splitlines())
+    assert "not seen: " in out
+
+
+def test_run_writes_every_file_and_repeats_itself_byte_for_byte(
+    section: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "first"
+    assert main(["run", str(recipe_for(section, tmp_path, export={"report": True})), "--out", str(first)]) == 0
+    assert f"Results: {first}" in capsys.readouterr().out
+    images = ("niches", "tissue", "coldness")
+    assert {p.name for p in first.iterdir()} == {
+        *(f"{t}.csv" for t in TABLES), *(f"{i}.ome.tif" for i in images), "niches.geojson", "niches_source.geojson",
+        "recipe.yaml", "provenance.json", "report.html",
+    }  # fmt: skip
+    assert main(["run", str(first / "recipe.yaml")]) == 0
+    again = first / "simulated-0_results"
+    for table in TABLES:
+        assert (again / f"{table}.csv").read_bytes() == (first / f"{table}.csv").read_bytes(), table
+    shapes = {tifffile.imread(first / f"{i}.ome.tif").shape for i in images}
+    assert shapes == {open_imzml(section / "section.imzML").grid.shape}
+
+
+def test_without_effectors_the_run_succeeds_without_a_map(section: Path, tmp_path: Path) -> None:
+    cells = pd.read_csv(section / "cells.csv")
+    cells[cells["Class"] != "CD8"].to_csv(tmp_path / "cells.csv", index=False)
+    recipe = recipe_for(section, tmp_path / "r", cells={"path": str(tmp_path / "cells.csv")})
+    assert main(["run", str(recipe), "--out", str(tmp_path / "out")]) == 0
+    regions = pd.read_csv(tmp_path / "out" / "regions.csv")
+    assert regions["kind"].tolist() == ["rest", "domain"]
+    assert regions["grade"].tolist()[1] == "desert"
+    assert (tifffile.imread(tmp_path / "out" / "niches.ome.tif") == 0).all()
+
+
+def test_own_results_are_replaced_and_other_folders_are_not(
+    section: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = recipe_for(section, tmp_path / "r"), tmp_path / "out"
+    assert [main(["run", str(recipe), "--out", str(out)]) for _ in range(2)] == [0, 0]
+    capsys.readouterr()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("x")
+    refused(["run", str(recipe), "--out", str(mine)], capsys)
+    assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"ims": {"path": "none.imzML"}}, "expected an .imzML file at"),
+        ({"cells": {"path": "none.csv"}}, "none.csv"),
+        ({"cells": {"roles": {"effector": ["NK"]}}}, "CD8"),
+        ({"nichs": {}}, "nearest known key is 'niches'"),
+        ({"align": "none", "cells": {"pixel_size_um": 500}}, "expected cells on the tissue"),
+        ({"ims": {"part": "part9"}}, "part1"),
+        ({"tissue": {"method": "none.tif"}}, "none.tif"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    section: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], parts: dict[str, object], words: str
+) -> None:
+    recipe = recipe_for(section, tmp_path / "r", **parts)
+    assert words in refused(["run", str(recipe)], capsys)
+    assert [p.name for p in recipe.parent.iterdir()] == ["recipe.yaml"]
+
+
+def test_landmarks_on_a_line_do_not_fix_an_affine(
+    section: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["source_x,source_y,target_x_um,target_y_um", "0,0,0,0", "10,10,5,5", "20,20,10,10", "30,30,15,15"]
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+    align = {"landmarks": str(tmp_path / "l.csv"), "transform": "affine"}
+    assert "line" in refused(["run", str(recipe_for(section, tmp_path / "r", align=align))], capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [], ["rune"], ["run"], ["ion", "x.imzML", "--mz", "1", "-o", "x.npy"],
+        ["ion", "x.imzML", "--mz", "1", "--ppm", "5", "--da", "1", "-o", "x.npy"],
+        ["ion", "x.imzML", "--mz", "nan", "--ppm", "5", "-o", "x.npy"],
+        ["ion", "x.imzML", "--mz", "1", "--ppm", "5", "-o", "x.bmp"],
+        ["info", "none.imzML"], ["run", "none.yaml"], ["open", "none.imzML"], ["index", "x.imzML"],
+    ],
+)  # fmt: skip
+def test_usage_errors_are_one_line_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert "; " in refused(arguments, capsys)
+
+
+def test_simulate_gives_a_recipe_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", str(tmp_path / "s"), "--seed", "3", "--niches", "0"]) == 0
+    assert (tmp_path / "s" / "recipe.yaml").exists()
+    assert main(["run", str(tmp_path / "s" / "recipe.yaml"), "--out", str(tmp_path / "out")]) == 0
+    assert "No cold niche" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
+def test_ctrl_c_exits_130_and_leaves_nothing(section: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(section, tmp_path / "r", niches={"n_permutations": 100_000})
+    command = [sys.executable, "-m", "napari_metime.cli", "run", str(recipe), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    time.sleep(8)  # somewhere within the permutations, which take minutes
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
