@@ -70,14 +70,15 @@ def extract_ions(
     sums, weighted, factors = _sum_windows(dataset, mz - half, mz + half, normalize, on_progress)
     measured = dataset.measured
     tic = np.where(measured, factors["tic"], np.nan).astype(np.float32)
+    scale = np.where(measured, 1.0, np.nan)
     if normalize != "none":
         f = factors[normalize]
         reference = measured if reference_mask is None else measured & reference_mask
         with np.errstate(divide="ignore", invalid="ignore"):
-            scale = np.where(f > 0, np.median(f[reference]) / f, np.nan)
-        for image in sums:
-            image *= scale
-    images = np.where(measured, sums, np.nan).astype(np.float32)
+            scale *= np.where(f > 0, np.median(f[reference]) / f, np.nan)
+    images = np.empty(sums.shape, dtype=np.float32)
+    for image, total in zip(images, sums, strict=True):
+        np.multiply(total, scale, out=image, casting="same_kind")  # float64 inside, cast once
     return IonImages(images, weighted, tic)
 
 

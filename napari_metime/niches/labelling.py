@@ -123,6 +123,27 @@ def null_masses(
     return largest
 
 
+def label_dispersion(counted: CountedCells, where: NDArray[np.bool_], tiles: NDArray[np.intp]) -> float:
+    """Return how much more the effectors of tiles vary than random labels would, given the cells there.
+
+    Mean of (x - n K / N)^2 / Var(x) over tiles that expect at least one effector, with the variance
+    of the hypergeometric: 1 for random labels, above 1 where effectors clump; NaN without such tiles.
+
+    Parameters
+    ----------
+    where : ndarray of shape (rows, cols), bool: pixels that count
+    tiles : ndarray of shape (rows, cols): the tile of each pixel
+    """
+    n, x = (np.bincount(tiles[where], weights=image[where]) for image in (counted.cells, counted.effectors))
+    n_cells, n_effector = n.sum(), x.sum()
+    if n_cells < 2 or n_effector == 0:
+        return float("nan")
+    share = n_effector / n_cells
+    variance = n * share * (1 - share) * (n_cells - n) / (n_cells - 1)
+    enough = (n * share >= 1) & (variance > 0)
+    return float(np.mean((x - n * share)[enough] ** 2 / variance[enough])) if enough.any() else float("nan")
+
+
 def _draw(counted: CountedCells, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
     chosen = rng.choice(counted.pixel.size, counted.n_effector, replace=False, shuffle=False)
     return _on_grid(counted.pixel[chosen], shape).astype(np.float64)

@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_metime.errors import CellTableError, TissueError
+from napari_metime.niches.bootstrap import tile_numbers
 from napari_metime.niches.domain import cellular, signed_distance_um, tumor_bed
-from napari_metime.niches.labelling import CountedCells, LocalEvidence, count_cells, find_clusters, null_masses
+from napari_metime.niches.labelling import (
+    CountedCells,
+    LocalEvidence,
+    count_cells,
+    find_clusters,
+    label_dispersion,
+    null_masses,
+)
 from napari_metime.niches.windows import DiscWindow, choose_radius_um
 from napari_metime.section import CellTable, Grid, NicheMap, Progress, no_progress
 
@@ -22,6 +30,8 @@ MIN_TISSUE_SHARE = 0.5
 """Share of a window that must be tissue."""
 MIN_AREA_UM2 = 10_000.0
 MIN_AREA_PIXELS = 10
+MAX_DISPERSION = 1.5
+"""Dispersion of the labels from which the user is told that effectors clump. Our default."""
 BORDER_BANDWIDTH = 1 / 3
 """Bandwidth of the rate map that draws a niche's border, as a share of the window's radius. Our default."""
 BORDER_LEVEL = 0.9
@@ -121,7 +131,7 @@ def map_niches(
         p_region=p_region,
         radius_um=radius,
         note=_note(p_region.size, radius, assessable, mask),
-        warnings=_warn(alpha, n_permutations),
+        warnings=_warn(frame, regions, alpha, n_permutations),
     )
 
 
@@ -259,7 +269,16 @@ def _note(n_niches: int, radius_um: float, assessable: NDArray[np.bool_], domain
     return f"{found}; window of {radius_um:.0f} µm radius; {share:.0f} % of the domain is assessable."
 
 
-def _warn(alpha: float, n_permutations: int) -> tuple[str, ...]:
-    if alpha * (n_permutations + 1) >= 1:
-        return ()
-    return (f"{n_permutations} permutations cannot reach p <= {alpha:g}; nothing can be called. Ask for more.",)
+def _warn(frame: _Frame, regions: NDArray[np.int32], alpha: float, n_permutations: int) -> tuple[str, ...]:
+    told = []
+    if alpha * (n_permutations + 1) < 1:
+        told.append(f"{n_permutations} permutations cannot reach p <= {alpha:g}; nothing can be called. Ask for more.")
+    # Niches and what lies around them are left out: they are what is asked, not the background.
+    plain = frame.assessable & (signed_distance_um(regions > 0, frame.grid.spacing_um) > frame.radius_um)
+    dispersion = label_dispersion(frame.counted, plain, tile_numbers(frame.grid, frame.radius_um))
+    if dispersion > MAX_DISPERSION:
+        told.append(
+            f"The effector cells clump by themselves (they vary {dispersion:.1f} times as much as random labels). "
+            "Random labelling then calls too many niches: its p-values are too small here."
+        )
+    return tuple(told)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from napari_metime.niches.labelling import FORMING_P, LocalEvidence, count_cells, find_clusters, null_masses
+from napari_metime.niches.labelling import (
+    FORMING_P,
+    LocalEvidence,
+    count_cells,
+    find_clusters,
+    label_dispersion,
+    null_masses,
+)
 from napari_metime.niches.windows import DiscWindow
 
 
@@ -60,3 +67,22 @@ def test_family_wise_p_is_uniform_under_random_labels() -> None:
     assert min(ps) >= 1 / 40
     # Ties at mass 0 make p conservative, never too small: its mean is at least one half, less noise.
     assert np.mean(ps) > 0.4
+
+
+def test_the_dispersion_is_one_for_random_labels_and_more_where_they_clump() -> None:
+    rng = np.random.default_rng(0)
+    pixel, tiles, where = rng.integers(0, 400, 8000), np.arange(400).reshape(20, 20), np.ones((20, 20), bool)
+    random = count_cells(pixel, rng.random(8000) < 0.2, where)
+    assert label_dispersion(random, where, tiles) == pytest.approx(1.0, abs=4 * np.sqrt(2 / 400))
+    clumped = count_cells(pixel, rng.random(8000) < np.where(pixel % 2, 0.35, 0.05), where)
+    # Between-tile variance added: 20 cells a tile, share 0.2 +- 0.15: 1 + 20 * 0.15^2 / 0.16, less the lost within.
+    assert label_dispersion(clumped, where, tiles) > 2.5
+
+
+def test_the_dispersion_of_two_tiles_by_hand() -> None:
+    counted = count_cells(
+        np.array([0] * 10 + [1] * 10), np.array([True] * 6 + [False] * 12 + [True] * 2), np.ones((1, 2), bool)
+    )
+    variance = 10 * 0.4 * 0.6 * 10 / 19
+    tiles = np.array([[0, 1]])
+    assert label_dispersion(counted, np.ones((1, 2), bool), tiles) == pytest.approx(4 / variance)

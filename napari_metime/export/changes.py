@@ -1,0 +1,81 @@
+"""Which channels differ most between a niche and the rest, ready to print and to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from napari_metime.export.words import Row, interval, is_known, number, signed
+
+MAX_NICHES = 6
+MAX_CHANNELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One channel in one niche; ``x``, ``low`` and ``high`` are places from 0 to 100, 50 = no difference."""
+
+    channel: str
+    is_logarithmic: bool
+    mean: str
+    estimate: str
+    interval: str
+    x: float
+    low: float
+    high: float
+    excludes_zero: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NicheChanges:
+    """The channels of one niche with the largest differences, largest first."""
+
+    region_id: str
+    changes: Sequence[Change]
+
+
+def channel_changes(niches: Sequence[Row], is_logarithmic: Mapping[str, bool]) -> list[NicheChanges]:
+    """Pick the channels that differ most in each niche.
+
+    Parameters
+    ----------
+    niches : rows of regions.csv
+    is_logarithmic : by channel name: a difference of means rather than a log2 fold change
+    """
+    top = [(row, _largest(row, is_logarithmic)) for row in niches[:MAX_NICHES]]
+    reach = max((_reach(row, name) for row, names in top for name in names), default=1.0) or 1.0
+    return [
+        NicheChanges(str(row["region_id"]), [_change(row, name, is_logarithmic[name], reach) for name in names])
+        for row, names in top
+        if names
+    ]
+
+
+def _largest(row: Row, names: Mapping[str, bool]) -> list[str]:
+    known = [name for name in names if is_known(row[f"log2fc_{name}"])]
+    return sorted(known, key=lambda name: -abs(row[f"log2fc_{name}"]))[:MAX_CHANNELS]
+
+
+def _reach(row: Row, name: str) -> float:
+    values = (row[f"log2fc{part}_{name}"] for part in ("", "_low", "_high"))
+    return max(abs(float(value)) for value in values if is_known(value))
+
+
+def _change(row: Row, name: str, is_logarithmic: bool, reach: float) -> Change:
+    value, low, high = (row[f"log2fc{part}_{name}"] for part in ("", "_low", "_high"))
+    has_interval = is_known(low) and is_known(high)
+
+    def place(at: float) -> float:
+        return round(50 + 48 * at / reach, 2)
+
+    return Change(
+        channel=name,
+        is_logarithmic=is_logarithmic,
+        mean=number(row[f"mean_{name}"], 3),
+        estimate=signed(value),
+        interval=interval(low, high, signed),
+        x=place(value),
+        low=place(low if has_interval else value),
+        high=place(high if has_interval else value),
+        excludes_zero=has_interval and (low > 0 or high < 0),
+    )

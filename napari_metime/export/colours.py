@@ -1,0 +1,32 @@
+"""The colours of roles, grades and coldness (Okabe & Ito 2008), the same wherever they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari_metime.section import Role
+
+ROLE_COLOURS: Mapping[Role, str] = {
+    "effector": "#E69F00",
+    "suppressor": "#CC79A7",
+    "tumor": "#999999",
+    "other": "#56B4E9",
+}
+GRADE_COLOURS: Mapping[str, str] = {
+    "desert": "#0072B2",
+    "excluded": "#009E73",
+    "mixed": "#F0E442",
+    "undetermined": "#BBBBBB",
+}
+COLDNESS_COLOURS = ("#F7FBFF", "#9ECAE1", "#2171B5", "#08306B")
+"""One hue, from as many effectors as expected to far fewer."""
+
+
+def grade_of(value: object) -> str:
+    """Return a grade of ``GRADE_COLOURS``; anything else is undetermined."""
+    return value if isinstance(value, str) and value in GRADE_COLOURS else "undetermined"
+
+
+def rgb(colour: str) -> list[int]:
+    """Return ``#RRGGBB`` as three numbers from 0 to 255."""
+    return list(bytes.fromhex(colour.removeprefix("#")))

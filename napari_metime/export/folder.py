@@ -1,0 +1,144 @@
+"""The results folder: whether it may be written, and how it comes into place whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_metime.errors import MetimeError, OutputError
+from napari_metime.recipe import Recipe, input_files
+
+WRITTEN_BY = "napari-metime"
+PROVENANCE_NAME = "provenance.json"
+MAX_PROVENANCE_BYTES = 10_000_000
+
+
+def check_output_folder(out: Path, recipe: Recipe, *, recipe_path: Path | None = None) -> None:
+    """Refuse a folder that must not be replaced, or that cannot be written.
+
+    Parameters
+    ----------
+    out : Path
+        Where the results shall go. It may be absent, empty, or results that we wrote.
+    recipe : Recipe
+        Its input files must not lie in ``out``.
+    recipe_path : Path, optional
+        The file that the recipe came from: an input like the others.
+
+    Raises
+    ------
+    OutputError
+        In one line: what stands there, and what to do.
+    """
+    try:
+        _refuse_what_stands_there(out, [*input_files(recipe).values(), *([recipe_path] if recipe_path else [])])
+        with tempfile.TemporaryDirectory(prefix=".metime.", dir=_nearest_folder(out.resolve().parent)):
+            pass
+    except MetimeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+
+
+def _refuse_what_stands_there(out: Path, inputs: list[Path]) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError(f"expected a folder for the results, found the file {out}; name another folder")
+    for path in inputs:
+        if _lies_in(path, out):
+            raise OutputError(
+                f"expected a folder that holds none of the inputs, found {path.name} in {out}; name another folder"
+            )
+    if any(out.iterdir()) and not _is_ours(out):
+        raise OutputError(
+            f"expected a new or empty folder, or results of {WRITTEN_BY}, found other files in {out}; "
+            "name another folder"
+        )
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    # The file itself and, for a link, the link: both would go with the folder.
+    places = {path.resolve().parent, path.parent.resolve()}
+    above = {parent for place in places for parent in (place, *place.parents)}
+    return any(parent.exists() and parent.samefile(folder) for parent in above)
+
+
+def _is_ours(folder: Path) -> bool:
+    path = folder / PROVENANCE_NAME
+    if not path.is_file() or path.stat().st_size > MAX_PROVENANCE_BYTES:
+        return False
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("written_by") == WRITTEN_BY
+
+
+def _nearest_folder(folder: Path) -> Path:
+    return next(f for f in (folder, *folder.parents) if f.exists())
+
+
+@contextmanager
+def replaced_folder(out: Path) -> Iterator[Path]:
+    """Give a new folder beside ``out``; it takes the place of ``out`` when the block ends without an error.
+
+    Until then, and after any error, cancelling included, ``out`` is as it was and nothing else is left.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written or moved.
+    """
+    out = out.resolve()
+    missing = [folder for folder in out.parents if not folder.exists()]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # Cleaning up may fail where another program holds an old file open; the new results are in place by then.
+        with tempfile.TemporaryDirectory(prefix=".metime.", dir=out.parent, ignore_cleanup_errors=True) as temporary:
+            new = Path(temporary) / "new"
+            new.mkdir()
+            yield new
+            _move_into_place(new, out, aside=Path(temporary) / "old")
+    except MetimeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    finally:
+        for folder in missing:
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _move_into_place(new: Path, out: Path, *, aside: Path) -> None:
+    try:
+        if out.exists():
+            out.rename(aside)
+        new.rename(out)
+    except BaseException:
+        if aside.exists() and not out.exists():
+            aside.rename(out)
+        raise
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Give a new file name beside ``path``; it takes the place of ``path`` when the block ends without an error."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".metime.", dir=path.resolve().parent) as temporary:
+            new = Path(temporary) / path.name
+            yield new
+            os.replace(new, path)
+    except MetimeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(out: Path, error: OSError) -> OutputError:
+    found = error.strerror or error
+    return OutputError(f"expected to write {out}, found: {found}; name another place or free this one")

@@ -1,0 +1,87 @@
+"""Images as files: OME-TIFF with the physical pixel size, and ion images for other programs."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_metime.errors import OutputError
+from napari_metime.export.folder import replaced_file
+
+
+def write_ome_tiff(
+    image: NDArray[Any], path: Path, *, pixel_size_um: tuple[float, float] | None, names: list[str] | None = None
+) -> None:
+    """Write an image of shape (rows, cols), or (n, rows, cols) with a name each.
+
+    Parameters
+    ----------
+    pixel_size_um : (y, x) in µm, None where unknown
+    """
+    # tifffile would draw a random UUID; from the content, the same image gives the same bytes.
+    metadata: dict[str, Any] = {"axes": "YX" if image.ndim == 2 else "CYX", "UUID": _uuid_of(image)}
+    if names is not None:
+        metadata["Channel"] = {"Name": names}
+    if pixel_size_um is not None:
+        height, width = pixel_size_um
+        metadata |= {"PhysicalSizeX": width, "PhysicalSizeY": height}
+        metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(path, image, ome=True, photometric="minisblack", metadata=metadata)
+
+
+def _uuid_of(image: NDArray[Any]) -> str:
+    digest = hashlib.sha256(f"{image.dtype} {image.shape}".encode())
+    digest.update(image.tobytes())
+    return f"urn:uuid:{uuid.UUID(bytes=digest.digest()[:16], version=5)}"
+
+
+def write_images(
+    images: NDArray[np.float32], output: Path, *, names: list[str], pixel_size_um: tuple[float, float] | None
+) -> None:
+    """Write ion images as .npy, .ome.tif or .png, as the name of ``output`` says.
+
+    Parameters
+    ----------
+    images : ndarray of shape (rows, cols) or (n, rows, cols), float32; NaN where no spectrum was taken
+    output : Path
+        A .png shows each image from its 1st to its 99th percentile, side by side, NaN transparent.
+    names : one per image
+    pixel_size_um : (y, x) in µm, None where unknown
+
+    Raises
+    ------
+    OutputError
+        The name ends otherwise, or the file cannot be written.
+    """
+    kind = next((end for end in (".npy", ".ome.tif", ".png") if output.name.lower().endswith(end)), None)
+    if kind is None:
+        raise OutputError(f"expected an output named .npy, .ome.tif or .png, found {output.name}; name it so")
+    with replaced_file(output) as path:
+        if kind == ".npy":
+            np.save(path, images, allow_pickle=False)
+        elif kind == ".ome.tif":
+            write_ome_tiff(images, path, pixel_size_um=pixel_size_um, names=names)
+        else:
+            _write_png(images, path)
+
+
+def _write_png(images: NDArray[np.float32], path: Path) -> None:
+    from matplotlib import colormaps
+    from matplotlib.image import imsave
+
+    shown = [colormaps["viridis"](stretched(image), bytes=True) for image in images.reshape(-1, *images.shape[-2:])]
+    imsave(path, np.concatenate(shown, axis=1), format="png")
+
+
+def stretched(image: NDArray[np.float32], where: NDArray[np.bool_] | None = None) -> np.ma.MaskedArray[Any, Any]:
+    """Scale to 0-1 from the 1st to the 99th percentile of the finite pixels (of ``where``); others masked."""
+    shown = np.isfinite(image) if where is None else np.isfinite(image) & where
+    low, high = np.percentile(image[shown], [1, 99]) if shown.any() else (0.0, 1.0)
+    scaled = (image - low) / ((high - low) or 1.0)
+    return np.ma.masked_array(np.clip(scaled, 0, 1), mask=~shown)

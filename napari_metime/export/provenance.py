@@ -1,0 +1,115 @@
+"""provenance.json: which inputs, versions, seed and times a result came from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from napari_metime import __version__
+from napari_metime.errors import MissingFileError
+from napari_metime.export.folder import WRITTEN_BY
+from napari_metime.recipe import Recipe, input_files
+from napari_metime.section import Progress, SectionResult
+
+_PACKAGES = (
+    "numpy", "scipy", "pandas", "scikit-image", "scikit-learn", "numba", "pyimzML", "tifffile", "shapely", "pydantic",
+    "PyYAML", "Jinja2", "matplotlib",
+)  # fmt: skip
+_CHUNK_BYTES = 1 << 24
+
+
+def package_versions() -> dict[str, str]:
+    """Return the version of Python and of each installed package that the numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def input_checksums(
+    result: SectionResult, recipe: Recipe, out: Path, *, on_progress: Progress
+) -> list[dict[str, object]]:
+    """Return path (from ``out``), size in bytes and SHA-256 of every file that was read, the .ibd included.
+
+    Raises
+    ------
+    MissingFileError
+        An input is gone or cannot be read.
+    """
+    read = [result.dataset.ibd_path, *input_files(recipe).values()]
+    paths = [path for path in dict.fromkeys(read) if path.parent != out]
+    total = sum(_size(path) for path in paths) or 1
+    done = 0
+    rows: list[dict[str, object]] = []
+    for path in paths:
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    done += len(chunk)
+                    on_progress(min(done / total, 1.0), f"checksum of {path.name}")
+        except OSError as error:
+            raise _missing(path, error) from error
+        rows.append({"path": _from_folder(path, out), "bytes": _size(path), "sha256": digest.hexdigest()})
+    return rows
+
+
+def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, object]]) -> dict[str, object]:
+    """Return the content of provenance.json."""
+    grid, niches, alignment = result.dataset.grid, result.niches.map, result.alignment
+    return {
+        "written_by": WRITTEN_BY,
+        "version": __version__,
+        "section_id": recipe.section.id,
+        "started": result.started,
+        "seconds": dict(result.seconds),
+        "seed": recipe.seed,
+        "inputs": inputs,
+        "data": {
+            "uuid": result.dataset.uuid,
+            "mode": result.dataset.mode,
+            "polarity": result.dataset.polarity,
+            "n_spectra": result.dataset.n_spectra,
+            "shape": grid.shape,
+            "origin": grid.origin,
+            "pixel_size_um": grid.spacing_um,
+        },
+        "tissue": {"method": result.tissue.method, "n_pixels": int(result.tissue.mask.sum())},
+        "alignment": {
+            "kind": alignment.kind,
+            "n_landmarks": alignment.n_landmarks,
+            "rmse_um": alignment.rmse_um,
+            "target_error_um": alignment.target_error_um,
+            "matrix": alignment.matrix.tolist(),
+            "source_unit": result.source_unit,
+        },
+        "niches": {"n_niches": niches.n_niches, "radius_um": niches.radius_um, "note": niches.note},
+        "warnings": result.warnings,
+        "packages": package_versions(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _missing(path, error) from error
+
+
+def _missing(path: Path, error: OSError) -> MissingFileError:
+    return MissingFileError(f"expected the input {path} to be there still, found: {error.strerror or error}; run again")
+
+
+def _from_folder(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive on Windows has no relative path
+        return path.as_posix()

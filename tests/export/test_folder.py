@@ -1,0 +1,131 @@
+"""What may be replaced, and that nothing is ever half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_metime.errors import OutputError
+from napari_metime.export import check_output_folder
+from napari_metime.export.folder import replaced_folder
+from napari_metime.recipe import Recipe
+
+
+def _ours(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "provenance.json").write_text(json.dumps({"written_by": "napari-metime"}), encoding="utf-8")
+    (folder / "old.csv").write_text("old", encoding="utf-8")
+    return folder
+
+
+def _begin_and_fail(out: Path, error: type[BaseException]) -> None:
+    with replaced_folder(out) as folder:
+        (folder / "new.csv").write_text("new", encoding="utf-8")
+        raise error
+
+
+def test_absent_empty_and_own_folders_are_fine(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "empty").mkdir()
+    for out in (tmp_path / "a" / "b", tmp_path / "empty", _ours(tmp_path / "own")):
+        check_output_folder(out, recipe)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "provenance", [None, "{}", "[]", "not json", '{"written_by": "other"}', "[" * 100_000], ids=range(6)
+)
+def test_a_folder_of_others_is_refused(tmp_path: Path, recipe: Recipe, provenance: str | None) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
+    if provenance is not None:
+        (tmp_path / "out" / "provenance.json").write_text(provenance, encoding="utf-8")
+    with pytest.raises(OutputError, match="found other files in"):
+        check_output_folder(tmp_path / "out", recipe)
+
+
+def test_a_file_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    with pytest.raises(OutputError, match="found the file"):
+        check_output_folder(tmp_path / "out", recipe)
+    with pytest.raises(OutputError, match="expected to write"):
+        check_output_folder(tmp_path / "out" / "below", recipe)
+
+
+@pytest.mark.parametrize("name", ["s.imzML", "cells.csv", "landmarks.csv"])
+def test_own_results_that_hold_an_input_are_refused(tmp_path: Path, recipe: Recipe, inputs: Path, name: str) -> None:
+    out = _ours(tmp_path / "out")
+    (out / "deep").mkdir()
+    key = {"s.imzML": "ims", "cells.csv": "cells", "landmarks.csv": "align"}[name]
+    field = "landmarks" if key == "align" else "path"
+    part = getattr(recipe, key).model_copy(update={field: out / "deep" / name})
+    with pytest.raises(OutputError, match=f"holds none of the inputs, found {name}"):
+        check_output_folder(out, recipe.model_copy(update={key: part}))
+
+
+def test_the_recipe_itself_is_an_input(tmp_path: Path, recipe: Recipe) -> None:
+    out = _ours(tmp_path / "out")
+    with pytest.raises(OutputError, match=r"found recipe.yaml in"):
+        check_output_folder(out, recipe, recipe_path=out / "recipe.yaml")
+
+
+def test_an_input_reached_through_the_folder_but_outside_it_is_fine(tmp_path: Path, recipe: Recipe) -> None:
+    out = _ours(tmp_path / "out")
+    ims = recipe.ims.model_copy(update={"path": out / ".." / "inputs" / "s.imzML"})
+    check_output_folder(out, recipe.model_copy(update={"ims": ims}))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_do_not_hide_an_input(tmp_path: Path, recipe: Recipe) -> None:
+    out = _ours(tmp_path / "out")
+    (tmp_path / "link").symlink_to(out)
+    with pytest.raises(OutputError, match="none of the inputs"):
+        check_output_folder(tmp_path / "link", recipe, recipe_path=out / "recipe.yaml")
+    (out / "linked.yaml").symlink_to(tmp_path / "inputs" / "recipe.yaml")
+    with pytest.raises(OutputError, match="none of the inputs"):
+        check_output_folder(out, recipe, recipe_path=out / "linked.yaml")
+
+
+def test_the_old_folder_goes_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    out = _ours(tmp_path / "out")
+    with replaced_folder(out) as folder:
+        (folder / "new.csv").write_text("new", encoding="utf-8")
+        assert (out / "old.csv").exists()
+    assert [p.name for p in out.iterdir()] == ["new.csv"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    out = _ours(tmp_path / "out")
+    with pytest.raises(error):
+        _begin_and_fail(out, error)
+    assert sorted(p.name for p in out.iterdir()) == ["old.csv", "provenance.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_move_that_fails_brings_the_old_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = _ours(tmp_path / "out")
+    rename = Path.rename
+
+    def fail_on_new(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_on_new)
+    with pytest.raises(OutputError, match="found: Permission denied"), replaced_folder(out):
+        pass
+    assert (out / "old.csv").read_text(encoding="utf-8") == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_parent_folders_are_made_and_after_an_error_removed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        _begin_and_fail(tmp_path / "a" / "b" / "out", RuntimeError)
+    assert not list(tmp_path.iterdir())
+    with replaced_folder(tmp_path / "a" / "b" / "out"):
+        pass
+    assert (tmp_path / "a" / "b" / "out").is_dir()

@@ -1,0 +1,135 @@
+"""The report: one file, nothing loaded or run, every name escaped, honest words."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from napari_metime.export.report import render_report
+from napari_metime.recipe import Recipe
+from napari_metime.section import SectionResult
+
+HOSTILE = "<script>alert(1)</script>"
+VOID = {"meta", "img", "col", "line", "br"}
+
+
+class _Page(HTMLParser):
+    """Collect tags, their attributes, and what is never closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture
+def page(result: SectionResult, recipe: Recipe) -> _Page:
+    return _Page(render_report(result, recipe, f"section: {HOSTILE}\n"))
+
+
+def test_hostile_names_are_shown_and_never_run(page: _Page) -> None:
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert page.text.count(HOSTILE) >= 6
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+
+
+def test_nothing_is_loaded_from_elsewhere(page: _Page) -> None:
+    loaded = [a.get("src") or "" for tag, a in page.tags if tag in ("img", "iframe", "link", "source", "use", "image")]
+    assert len(loaded) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in loaded)
+    links = [a["href"] for _, a in page.tags if a.get("href")]
+    assert links
+    assert all(link.startswith("https://doi.org/") for link in links)
+
+
+def test_tags_are_closed(page: _Page) -> None:
+    assert page.open == []
+
+
+def test_the_figures_are_images(page: _Page) -> None:
+    for tag, attributes in page.tags:
+        if tag == "img":
+            shown = imread(io.BytesIO(base64.b64decode((attributes["src"] or "").partition(",")[2])))
+            assert min(shown.shape[:2]) > 200
+            assert np.ptp(shown) > 0
+
+
+def test_it_says_what_was_found_and_what_was_not_tested(page: _Page) -> None:
+    for words in (
+        "2 immune-cold niches found",
+        "4 effector cells where 38 were expected",
+        "For research use only",
+        "Not tested in this version",
+        "descriptive",
+        "missed by 6.1 µm",
+        "2 of 3 panel members are not measurable in this file",
+        "not seen above the background",
+        "10.1002/hbm.1058",
+    ):
+        assert words in page.text
+    assert "caus" not in page.text.replace("what causes what", "").replace("association, not of cause", "")
+
+
+def test_without_niches_it_says_why(without_niches: SectionResult, recipe: Recipe) -> None:
+    page = _Page(render_report(without_niches, recipe, ""))
+    assert "Immune-cold niches are not assessable here" in page.text
+    assert "Too few effectors to say." in page.text
+    assert [tag for tag, _ in page.tags].count("img") == 1
+
+
+def test_a_section_without_effectors_is_graded_as_a_whole(without_niches: SectionResult, recipe: Recipe) -> None:
+    regions = without_niches.niches.regions.assign(grade=[None, "desert"], n_effector=0)
+    result = replace(without_niches, niches=replace(without_niches.niches, regions=regions))
+    assert "The section as a whole: desert." in _Page(render_report(result, recipe, "")).text
+
+
+def test_a_section_without_channels_is_reported(result: SectionResult, recipe: Recipe) -> None:
+    channels = replace(result.channels, channels=(), table=result.channels.table.iloc[:0])
+    page = _Page(render_report(replace(result, channels=channels), recipe, ""))
+    assert "No channel was measured." in page.text
+
+
+def test_many_niches_are_cut_and_told(result: SectionResult, recipe: Recipe) -> None:
+    niches = result.niches
+    first, ends = niches.regions.iloc[[0]], niches.regions.iloc[2:]
+    n = 14
+    labels = np.zeros_like(niches.map.labels)
+    labels[4:11, 6 : 6 + 2 * n : 2] = np.arange(1, n + 1)
+    rows = [first.assign(region_id=str(i)) for i in range(1, n + 1)]
+    bands = [niches.gradients.head(8).assign(region_id=str(i)) for i in range(1, n + 1)]
+    many = replace(
+        niches, map=replace(niches.map, labels=labels, p_region=np.full(n, 0.01)),
+        regions=pd.concat([*rows, ends], ignore_index=True), gradients=pd.concat(bands, ignore_index=True),
+    )  # fmt: skip
+    text = _Page(render_report(replace(result, niches=many), recipe, "")).text
+    assert "14 immune-cold niches found" in text
+    assert "2 more in the table below" in text
+    assert "8 niches not drawn here" in text
+    assert "Only 6 of 14 niches are shown" in text
