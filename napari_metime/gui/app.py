@@ -1,0 +1,49 @@
+"""napari with a section loaded, as the command line opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import napari
+
+from napari_metime import pipeline
+from napari_metime.gui.dock import show_lower_dock, show_stepper
+from napari_metime.recipe import Recipe
+from napari_metime.section import SectionResult
+
+
+def open_window(
+    files: Sequence[Path] = (),
+    *,
+    recipe: Recipe | None = None,
+    result: SectionResult | None = None,
+    block: bool = True,
+) -> napari.Viewer:
+    """Open napari with files, with a recipe's section, or with a finished run.
+
+    Parameters
+    ----------
+    files : imzML files, by either of their two files; others are opened as napari does
+    recipe : its section is opened and its settings are filled in
+    result : what ``recipe`` gave; it is shown as if the steps had been run in the window
+    block : wait until the window is closed
+    """
+    viewer = napari.Viewer(title="napari-metime", show=False)
+    dock = show_stepper(viewer)
+    if recipe is not None and result is not None:
+        dock.bench.fill(recipe, result, pipeline.read_cells(recipe.cells))
+        show_lower_dock(dock.bench)
+        dock.open_step("niches")
+    elif recipe is not None:
+        dock.bench.load(recipe)
+        dock.bench.run("data")
+    for path in files:
+        if path.suffix.lower() in (".imzml", ".ibd"):
+            dock.bench.open_path(path)
+        else:
+            viewer.open(path, plugin=None)
+    viewer.show()
+    if block:
+        napari.run()
+    return viewer

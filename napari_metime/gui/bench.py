@@ -1,0 +1,250 @@
+"""The coordinator of one viewer: its session, its worker, and the layers that show the results.
+
+Docks come and go (napari destroys them on closing); the bench stays as long as its viewer.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Labels
+from qtpy.QtCore import QObject, Signal
+
+from napari_metime import pipeline
+from napari_metime.errors import MetimeError, MissingFileError
+from napari_metime.gui import layers
+from napari_metime.gui.session import STEPS, Session, Step, Ticket
+from napari_metime.gui.words import in_one_line
+from napari_metime.gui.work import Work, prepare
+from napari_metime.gui.worker import Job, Outcome, Runner
+from napari_metime.recipe import ROLE_KEYS, Recipe, load_recipe
+from napari_metime.sample import sample_recipe
+from napari_metime.section import CellTable, Role, SectionResult
+
+UNFORESEEN = "this step failed in an unforeseen way; please report it with the details in napari's notification"
+_BENCHES: weakref.WeakKeyDictionary[ViewerModel, Bench] = weakref.WeakKeyDictionary()
+
+
+def bench_of(viewer: ViewerModel) -> Bench:
+    """Return the bench of a viewer; there is one for each."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a guarded proxy
+    if viewer not in _BENCHES:
+        _BENCHES[viewer] = Bench(viewer)
+    return _BENCHES[viewer]
+
+
+class Bench(QObject):
+    """Runs steps for the window and shows what they found."""
+
+    progressed = Signal(str, float, str)
+    landed = Signal(str)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.session = Session()
+        self._viewer = weakref.ref(viewer)
+        self._runner = Runner()
+        self._runner.progressed.connect(self._on_progress)
+        self._job: Job | None = None
+        self._ticket: Ticket | None = None
+        self._queue: deque[Step] = deque()
+
+    @property
+    def viewer(self) -> ViewerModel:
+        """The viewer, which must still be there."""
+        viewer = self._viewer()
+        assert viewer is not None
+        return viewer
+
+    def run(self, step: Step) -> None:
+        """Run a step on the session as it is now; an error in its settings stands in the step at once."""
+        try:
+            work = prepare(self.session, step)
+        except MetimeError as error:
+            self._queue.clear()
+            self.session.refuse(step, str(error))
+            return
+        self.start(step, work, self._take_result)
+
+    def run_all(self) -> None:
+        """Run every step that is not done yet, up to the niches."""
+        self._queue = deque(step for step in STEPS[:-1] if not self.session.is_current(step))
+        self._run_next()
+
+    def start(self, step: Step, work: Work, take: Callable[[Ticket, Any], None]) -> None:
+        """Run some work under the name of a step; ``take`` gets its ticket and value."""
+        self.cancel()
+        self._ticket = ticket = self.session.begin(step)
+        self._job = self._runner.start(work, partial(self._land, ticket, take))
+
+    def cancel(self) -> None:
+        """Stop what runs; the step is as it was before."""
+        self._runner.cancel()
+        if self._ticket is not None:
+            if self.session.stop(self._ticket):
+                self._queue.clear()
+                self.session.tell(f"{self._ticket.step}: cancelled")
+            self._ticket = None
+
+    def close(self) -> None:
+        """Stop what runs and wait until no thread is left."""
+        self._queue.clear()
+        self.cancel()
+        self._runner.close()
+
+    def open_any(self, path: Path) -> None:
+        """Open what a user chose or dropped: a recipe, or either file of an imzML."""
+        if path.suffix.lower() in (".yaml", ".yml"):
+            self.open_recipe(path)
+        else:
+            self.open_path(path)
+
+    def open_path(self, path: Path) -> None:
+        """Open an imzML by either of its files; the one that is open or opening is not opened again."""
+        try:
+            path = imzml_beside(Path(path).absolute())
+        except MetimeError as error:
+            self.session.refuse("data", str(error))
+            return
+        known = self.session.value("data") is not None or self.session.running == "data"
+        if known and path == self.session.get("ims", "path"):
+            return
+        self.cancel()
+        if path != self.session.get("ims", "path"):
+            layers.clear(self.viewer)
+        self.session.new_section(path)
+        self.run("data")
+
+    def open_sample(self) -> None:
+        """Simulate the built-in section where that has not been done yet, and open its recipe."""
+
+        def take(ticket: Ticket, path: Path) -> None:
+            if self.session.stop(ticket):
+                self.open_recipe(path)
+
+        self.start("data", lambda on_progress: sample_recipe(on_progress=on_progress), take)
+
+    def open_recipe(self, path: Path) -> None:
+        """Load a recipe and open its imzML; the other steps wait for the user with its settings."""
+        try:
+            recipe = load_recipe(path)
+        except MetimeError as error:
+            self.session.refuse("data", str(error))
+            return
+        self.load(recipe)
+        self.run("data")
+
+    def load(self, recipe: Recipe) -> None:
+        """Take the settings of a recipe; what was there before goes."""
+        self.cancel()
+        layers.clear(self.viewer)
+        self.session.load(recipe)
+
+    def fill(self, recipe: Recipe, result: SectionResult, source: CellTable) -> None:
+        """Show a finished run as if its steps had been run here."""
+        self.cancel()
+        layers.clear(self.viewer)
+        self.session.fill(recipe, result, source)
+        for step in STEPS:
+            self._show(step)
+
+    def look_at_cells(self, path: Path) -> None:
+        """List the cell types of a table and propose their roles; nothing is read beyond them."""
+        column = self.session.get("cells", "type")
+
+        def take(ticket: Ticket, found: dict[str, tuple[int, Role]]) -> None:
+            if self.session.stop(ticket):
+                roles = {role: tuple(name for name, (_, r) in found.items() if r == role) for role in ROLE_KEYS}
+                self.session.cell_types = {name: n for name, (n, _) in found.items()}
+                self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
+                self.session.changed.emit("cells")
+
+        self.session.put("cells", "path", path)
+        self.start("cells", lambda _: pipeline.proposed_roles(path, type_column=column), take)
+
+    def _take_result(self, ticket: Ticket, value: Any) -> None:
+        if not self.session.finish(ticket, value):
+            return
+        if isinstance(value, CellTable):
+            self.session.cell_types = dict(Counter(value.type.tolist()).most_common())
+            self.session.changed.emit("cells")
+        self._show(ticket.step)
+        self.session.tell(f"{ticket.step}: {in_one_line(value)}")
+        self.landed.emit(ticket.step)
+        self._run_next()
+
+    def _run_next(self) -> None:
+        while self._queue:
+            step = self._queue.popleft()
+            if not self.session.is_current(step):
+                self.run(step)
+                return
+
+    def _land(self, ticket: Ticket, take: Callable[[Ticket, Any], None], outcome: Outcome) -> None:
+        self._job = self._ticket = None
+        if outcome.kind == "done":
+            take(ticket, outcome.value)
+            return
+        self._queue.clear()
+        if outcome.kind == "cancelled":
+            self.session.stop(ticket)
+            return
+        text = outcome.value if outcome.kind == "refused" else UNFORESEEN
+        if self.session.fail(ticket, text):
+            self.session.tell(f"{ticket.step}: {text}")
+
+    def start_painting(self) -> None:
+        """Select the tissue layer and its brush."""
+        layer = layers.find(self.viewer, "tissue")
+        if isinstance(layer, Labels):
+            layers.start_painting(self.viewer, layer)
+            self.session.changed.emit("tissue")
+
+    def is_painting(self) -> bool:
+        """Whether the brush or eraser of the tissue layer is in hand."""
+        layer = layers.find(self.viewer, "tissue")
+        return isinstance(layer, Labels) and str(layer.mode) in ("paint", "erase", "fill", "polygon")
+
+    def _show(self, step: Step) -> None:
+        layers.show(self.viewer, self.session, step)
+        if step == "tissue":
+            layer = layers.find(self.viewer, "tissue")
+            if isinstance(layer, Labels):
+                layer.events.paint.connect(self._on_paint)
+
+    def _on_paint(self) -> None:
+        layer = layers.find(self.viewer, "tissue")
+        if not isinstance(layer, Labels):
+            return
+        try:
+            self.session.paint_tissue(layer.data > 0)
+        except MetimeError as error:
+            self.session.refuse("tissue", str(error))
+
+    def _on_progress(self, job: Job, fraction: float, text: str) -> None:
+        if job is self._job and self._ticket is not None:
+            self.progressed.emit(self._ticket.step, fraction, text)
+
+
+def imzml_beside(path: Path) -> Path:
+    """Return the .imzML that a dropped file belongs to: itself, or the one beside an .ibd.
+
+    Raises
+    ------
+    MissingFileError
+        An .ibd lies alone.
+    """
+    if path.suffix.lower() != ".ibd":
+        return path
+    for other in sorted(path.parent.glob("*")):
+        if other.stem == path.stem and other.suffix.lower() == ".imzml":
+            return other
+    raise MissingFileError(
+        f"expected {path.stem}.imzML beside {path.name}, found none; put both files into one folder under one name"
+    )

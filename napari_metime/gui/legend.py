@@ -1,0 +1,109 @@
+"""What the colours mean, as swatches with words: napari has no legend of its own."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPaintEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
+from napari_metime.gui.colours import NOT_ASSESSABLE_COLOUR
+from napari_metime.gui.session import Aligned, Session
+from napari_metime.section import NicheResult
+
+
+class Legend(QWidget):
+    """Roles, grades and coldness, each once there is something of it in the layers."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        words = {"tumor": "tumour"}
+        self.roles = _line([(words.get(role, role), colour) for role, colour in ROLE_COLOURS.items()])
+        self.grades = {grade: _line([(f"{grade} niche", colour)]) for grade, colour in GRADE_COLOURS.items()}
+        self.coldness = ColdnessBar()
+        grades = QHBoxLayout()
+        grades.setSpacing(10)
+        for widget in self.grades.values():
+            grades.addWidget(widget)
+        grades.addStretch(1)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(10, 6, 10, 4)
+        box.setSpacing(4)
+        box.addWidget(self.roles)
+        box.addLayout(grades)
+        box.addWidget(self.coldness)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what there is in the layers."""
+        aligned: Aligned | None = self._session.value("align")
+        niches: NicheResult | None = self._session.value("niches")
+        found = set() if niches is None else {grade_of(g) for g in niches.regions["grade"][: niches.map.n_niches]}
+        self.roles.setVisible(aligned is not None)
+        for grade, widget in self.grades.items():
+            widget.setVisible(grade in found)
+        self.coldness.setVisible(niches is not None and bool(niches.map.assessable.any()))
+        self.setVisible(aligned is not None or niches is not None)
+
+
+def _line(entries: list[tuple[str, str]]) -> QWidget:
+    whole = QWidget()
+    box = QHBoxLayout(whole)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(4)
+    for words, colour in entries:
+        box.addWidget(Swatch(colour))
+        box.addWidget(QLabel(words))
+        box.addSpacing(6)
+    box.addStretch(1)
+    return whole
+
+
+class Swatch(QWidget):
+    """A patch of one colour."""
+
+    def __init__(self, colour: str) -> None:
+        super().__init__()
+        self._colour = QColor(colour)
+        self.setFixedSize(11, 11)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the patch."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QBrush(self._colour))
+        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
+        painter.end()
+
+
+class ColdnessBar(QWidget):
+    """The scale of coldness between words, and the grey of what cannot be said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        box = QHBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(4)
+        box.addWidget(QLabel("as expected"))
+        box.addWidget(_Gradient(), 1)
+        box.addWidget(QLabel("cold"))
+        box.addSpacing(6)
+        box.addWidget(Swatch(NOT_ASSESSABLE_COLOUR))
+        box.addWidget(QLabel("not assessable"))
+
+
+class _Gradient(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(11)
+        self.setMinimumWidth(24)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        gradient = QLinearGradient(0, 0, self.width(), 0)
+        for i, colour in enumerate(COLDNESS_COLOURS):
+            gradient.setColorAt(i / (len(COLDNESS_COLOURS) - 1), QColor(colour))
+        painter.fillRect(self.rect(), gradient)
+        painter.end()

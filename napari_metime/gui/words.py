@@ -1,0 +1,159 @@
+"""Results in words: the line in a step's header, and the sentences below its button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from napari_metime.export.words import alignment_sentence, niche_sentence, plural
+from napari_metime.export.words import number as written
+from napari_metime.gui.session import Aligned, Opened, Session, State, Step, number
+from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
+
+STEP_NAMES: dict[Step, str] = {
+    "data": "Data",
+    "tissue": "Tissue",
+    "metabolites": "Metabolites",
+    "cells": "Cells",
+    "align": "Align",
+    "niches": "Niches",
+    "export": "Export",
+}
+STATE_SIGNS: dict[State, str] = {"todo": "–", "ready": "▸", "running": "…", "done": "✓", "stale": "!"}
+
+
+def state_in_words(session: Session, step: Step) -> str:
+    """Return the state of a step as a sign and a word."""
+    state = session.state(step)
+    word = "waits for " + _numbers(session.waits_for(step)) if state == "todo" else state
+    return f"{STATE_SIGNS[state]} {word}"
+
+
+def stale_in_words(session: Session, step: Step) -> str:
+    """Return why a step is stale and what to do; empty where it is not."""
+    if session.state(step) != "stale":
+        return ""
+    waits = session.waits_for(step)
+    if waits:
+        return f"Made before {_names(waits)} changed; run {_names(waits)} again first."
+    return "Made with other settings or results than those now standing; run it again."
+
+
+def rerun_in_words(session: Session, step: Step) -> str:
+    """Return what running a step again does to later ones; empty where nothing."""
+    lines = []
+    tissue: Tissue | None = session.value("tissue")
+    if step == "tissue" and tissue is not None and tissue.method == "painted":
+        lines.append("Running this again replaces what you painted.")
+    later = session.would_go_stale(step)
+    if later:
+        lines.append(f"Running this again makes {_names(later)} stale.")
+    return " ".join(lines)
+
+
+def in_one_line(value: Any) -> str:
+    """Return a result in one short line, for the header of its step."""
+    return _LINES[type(value)](value) if type(value) in _LINES else ""
+
+
+def in_sentences(value: Any) -> tuple[str, ...]:
+    """Return what a result says beyond its one line."""
+    if isinstance(value, Tissue):
+        return (_sentence(value.note),)
+    if isinstance(value, CellTable):
+        return (_sentence(value.note),) if value.note else ()
+    if isinstance(value, Aligned):
+        return (alignment_sentence(value.alignment, value.source_unit),)
+    if isinstance(value, NicheResult):
+        rows = [row.to_dict() for _, row in _niche_rows(value).iterrows()]
+        return (_sentence(value.map.note), *(niche_sentence({str(key): v for key, v in row.items()}) for row in rows))
+    if isinstance(value, Path):
+        return (f"Written to {value}",)
+    return ()
+
+
+def warnings_of(value: Any) -> tuple[str, ...]:
+    """Return the warnings of a result."""
+    if isinstance(value, Opened):
+        return value.dataset.warnings
+    if isinstance(value, NicheResult):
+        return tuple(dict.fromkeys((*value.map.warnings, *value.warnings)))
+    return tuple(getattr(value, "warnings", ()))
+
+
+def _opened(value: Opened) -> str:
+    dataset = value.dataset
+    height, width = dataset.grid.spacing_um
+    size = f"{height:g}" if height == width else f"{height:g} × {width:g}"
+    return f"{int(dataset.measured.sum()):,} px · {size} µm · {dataset.polarity}"
+
+
+def _tissue(value: Tissue) -> str:
+    return f"{int(value.mask.sum()):,} px on tissue · {value.method}"
+
+
+def _channels(value: ChannelSet) -> str:
+    seen = int(_is_true(value.table["detected"]).sum())
+    extra = sum(channel.name not in set(value.table["channel"]) for channel in value.channels)
+    more = f" · {extra} more" if extra else ""
+    return f"{seen} of {len(value.table)} metabolites seen{more}"
+
+
+def _cells(value: CellTable) -> str:
+    return f"{value.n_cells:,} cells · {len(set(value.type))} types"
+
+
+def _aligned(value: Aligned) -> str:
+    alignment = value.alignment
+    if alignment.kind in ("none", "matrix"):
+        return "as given" if alignment.kind == "none" else "by the given matrix"
+    return f"{alignment.kind} · expected error {written(alignment.target_error_um)} µm"
+
+
+def _niches(value: NicheResult) -> str:
+    rows = _niche_rows(value)
+    if rows.empty:
+        return "no niche called"
+    grades = ", ".join(f"{n} {grade}" for grade, n in rows["grade"].value_counts().items())
+    return f"{plural(len(rows), 'niche')} · {grades}"
+
+
+def _folder(value: Path) -> str:
+    return f"written to {value.name}"
+
+
+def _niche_rows(value: NicheResult) -> pd.DataFrame:
+    return value.regions[value.regions["kind"] == "niche"]
+
+
+def _is_true(column: pd.Series[Any]) -> pd.Series[bool]:
+    return column.astype(str).str.lower() == "true"
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _names(steps: Sequence[Step]) -> str:
+    names = [STEP_NAMES[step] for step in steps]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _numbers(steps: Sequence[Step]) -> str:
+    numbers = [str(number(step)) for step in steps]
+    return numbers[0] if len(numbers) == 1 else ", ".join(numbers[:-1]) + " and " + numbers[-1]
+
+
+_LINES: dict[type, Callable[[Any], str]] = {
+    Opened: _opened,
+    Tissue: _tissue,
+    ChannelSet: _channels,
+    CellTable: _cells,
+    Aligned: _aligned,
+    NicheResult: _niches,
+    type(Path()): _folder,
+}

@@ -1,0 +1,114 @@
+"""What each step calls: the same functions of the pipeline, with the same arguments, as a whole run.
+
+``prepare`` takes everything from the session first, so that the work itself, which runs in a
+thread, touches only frozen values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from napari_metime import pipeline
+from napari_metime.gui.session import Aligned, Opened, Session, Step
+from napari_metime.section import Progress
+
+Work = Callable[[Progress], Any]
+
+
+def prepare(session: Session, step: Step) -> Work:
+    """Return the work of a step on the session as it is now.
+
+    Raises
+    ------
+    RecipeError
+        A setting of the step is wrong, in the words of a loaded recipe.
+    """
+    return _PREPARE[step](session)
+
+
+def _open(session: Session) -> Work:
+    ims, former = session.part("ims"), session.value("data")
+
+    def work(on_progress: Progress) -> Opened:
+        dataset = pipeline.open_dataset(ims)
+        dataset.grid.spacing_um  # noqa: B018 - raises here, as a run does, where the pixel size is unknown
+        tic = pipeline.tic_image(dataset, on_progress=on_progress)
+        # One part of a file does not show the others: keep the names from when it was opened whole.
+        parts = pipeline.part_names(dataset) if ims.part is None or former is None else former.parts
+        return Opened(dataset, tic, parts)
+
+    return work
+
+
+def _find_tissue(session: Session) -> Work:
+    dataset, tissue, seed = session.value("data").dataset, session.part("tissue"), session.part("seed")
+    return lambda on_progress: pipeline.find_tissue(dataset, tissue, seed=seed, on_progress=on_progress)
+
+
+def _measure(session: Session) -> Work:
+    dataset, tissue = session.value("data").dataset, session.value("tissue")
+    ims, channels = session.part("ims"), session.part("channels")
+    return lambda on_progress: pipeline.measure_channels(dataset, tissue, ims, channels, on_progress=on_progress)
+
+
+def _read_cells(session: Session) -> Work:
+    cells = session.part("cells")
+    return lambda _: pipeline.read_cells(cells)
+
+
+def _align(session: Session) -> Work:
+    table, align = session.value("cells"), session.part("align")
+    pixel_size_um = session.part("cells").pixel_size_um
+    return lambda _: Aligned(
+        *pipeline.align_cells(table, pixel_size_um=pixel_size_um, align=align), source_unit=table.unit
+    )
+
+
+def _find_niches(session: Session) -> Work:
+    dataset, tissue, channels = session.value("data").dataset, session.value("tissue"), session.value("metabolites")
+    aligned: Aligned = session.value("align")
+    niches, section, seed = session.part("niches"), session.part("section"), session.part("seed")
+    covariates = session.part("associations").covariates
+    return lambda on_progress: pipeline.find_niches(
+        dataset,
+        tissue,
+        channels,
+        aligned.cells,
+        niches,
+        section_id=section.id,
+        covariates=covariates,
+        alignment_error_um=aligned.alignment.target_error_um,
+        seed=seed,
+        on_progress=on_progress,
+    )
+
+
+def _export(session: Session) -> Work:
+    recipe, folder = session.recipe(), results_folder(session)
+    result = session.section_result(started=datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def work(on_progress: Progress) -> Path:
+        from napari_metime.export import write_results
+
+        return write_results(result, recipe, folder, on_progress=on_progress)
+
+    return work
+
+
+def results_folder(session: Session) -> Path:
+    """Return where Export writes: the chosen folder, else ``<section id>_results`` beside the imzML."""
+    return session.folder or Path(session.get("ims", "path")).parent / f"{session.get('section', 'id')}_results"
+
+
+_PREPARE: dict[Step, Callable[[Session], Work]] = {
+    "data": _open,
+    "tissue": _find_tissue,
+    "metabolites": _measure,
+    "cells": _read_cells,
+    "align": _align,
+    "niches": _find_niches,
+    "export": _export,
+}

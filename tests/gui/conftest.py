@@ -1,0 +1,66 @@
+"""A small section with known truth, and a viewer to work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari", reason="the window needs the gui extra")
+
+from napari.components import ViewerModel
+
+from napari_metime.gui.dock import StepperDock
+from napari_metime.recipe import Recipe, load_recipe
+from napari_metime.simulate import SectionPlan, simulate_section
+
+
+@pytest.fixture(scope="session")
+def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe of a small section with one planted niche."""
+    folder = tmp_path_factory.mktemp("window") / "section"
+    path = simulate_section(
+        folder, SectionPlan(width_um=1500, height_um=1300, pixel_size_um=50, n_niches=1, niche_radius_um=260)
+    )
+    path.write_text(path.read_text() + "niches: {n_permutations: 99}\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def recipe(recipe_path: Path) -> Recipe:
+    """That recipe, loaded."""
+    return load_recipe(recipe_path)
+
+
+@pytest.fixture
+def dock(qtbot) -> Iterator[StepperDock]:
+    """A stepper over a viewer without a window."""
+    viewer = ViewerModel()
+    dock = StepperDock(viewer)
+    qtbot.addWidget(dock)
+    yield dock
+    dock.bench.close()
+
+
+@pytest.fixture
+def settle(qtbot) -> Callable[[StepperDock], None]:
+    """Wait until nothing runs."""
+
+    def wait(dock: StepperDock) -> None:
+        qtbot.waitUntil(lambda: dock.session.running is None, timeout=60_000)
+
+    return wait
+
+
+@pytest.fixture
+def click(settle) -> Callable[..., None]:
+    """Press the primary button of some steps, one after the other."""
+
+    def press(dock: StepperDock, *steps: str) -> None:
+        for step in steps:
+            dock.panels[step].primary.click()
+            settle(dock)
+            assert dock.session.error(step) == ""
+
+    return press

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+
+from napari_metime import pipeline
+from napari_metime.export.colours import ROLE_COLOURS
+from napari_metime.gui import layers
+from napari_metime.gui.session import STEPS, Session
+
+
+@pytest.fixture(scope="module")
+def session(recipe) -> Session:
+    session = Session()
+    session.fill(recipe, pipeline.run(recipe), pipeline.read_cells(recipe.cells))
+    return session
+
+
+@pytest.fixture
+def viewer(session) -> ViewerModel:
+    viewer = ViewerModel()
+    for step in STEPS:
+        layers.show(viewer, session, step)
+    return viewer
+
+
+def test_every_layer_is_in_um_with_named_axes(viewer, session):
+    layers.show_channel(viewer, session, "L-Lactate")
+    for layer in viewer.layers:
+        assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+        assert layer.axis_labels == ("y", "x")
+
+
+def test_layers_keep_one_order_from_bottom_to_top(viewer, session):
+    layers.show_channel(viewer, session, "L-Lactate")
+    layers.show(viewer, session, "data")
+    kinds = [layer.metadata[layers.KEY] for layer in viewer.layers]
+    assert kinds == [kind for kind in layers.ORDER if kind in kinds]
+    assert {"tic", "channel", "coldness", "tissue", "niches", "cells"} <= set(kinds)
+
+
+def test_the_centre_of_the_first_pixel_is_the_origin(viewer, session):
+    height, width = session.value("data").dataset.grid.spacing_um
+    tic = layers.find(viewer, "tic")
+    assert tic.world_to_data((0, 0)) == pytest.approx((0, 0))
+    assert tic.world_to_data((2 * height, 3 * width)) == pytest.approx((2, 3))
+
+
+def test_a_layer_of_the_user_is_never_replaced(session):
+    viewer = ViewerModel()
+    mine = viewer.add_labels(np.ones((4, 4), int), name="tissue")
+    layers.show(viewer, session, "tissue")
+    layers.show(viewer, session, "tissue")
+    assert mine in viewer.layers
+    assert mine.name == "tissue"
+    assert sum(isinstance(layer, Labels) for layer in viewer.layers) == 2
+
+
+def test_a_result_shown_again_replaces_its_own_layer_and_keeps_it_hidden(viewer, session):
+    before = len(viewer.layers)
+    layers.find(viewer, "cells").visible = False
+    layers.show(viewer, session, "align")
+    assert len(viewer.layers) == before
+    assert not layers.find(viewer, "cells").visible
+
+
+def test_each_cell_has_the_colour_of_its_role(viewer, session):
+    layer = layers.find(viewer, "cells")
+    assert len(layer.data) == session.value("align").cells.n_cells
+    for role, colour in ROLE_COLOURS.items():
+        shown = layer.face_color[(layer.features["role"] == role).to_numpy()]
+        assert np.allclose(shown[:, :3] * 255, list(bytes.fromhex(colour[1:])))
+
+
+def test_effectors_are_drawn_over_the_others(viewer):
+    roles = layers.find(viewer, "cells").features["role"].astype(str).tolist()
+    assert roles == sorted(roles, key=layers.DRAWN.index)
+
+
+def test_niches_carry_their_rows_by_label(viewer, session):
+    layer, result = layers.find(viewer, "niches"), session.value("niches")
+    assert np.array_equal(layer.data, result.map.labels)
+    assert layer.features["index"].tolist() == list(range(1, result.map.n_niches + 1))
+
+
+def test_contrast_ignores_what_is_off_tissue_and_nan():
+    image = np.linspace(0, 100, 101, dtype=np.float32).reshape(1, -1)
+    inside = np.ones(image.shape, bool)
+    assert layers.contrast_limits(image, inside) == pytest.approx((1, 99))
+    image[0, 50], inside[0, 51:] = np.nan, False
+    assert layers.contrast_limits(image, inside)[1] < 50
+    assert layers.contrast_limits(np.zeros((2, 2), np.float32), np.ones((2, 2), bool)) == (0.0, 1.0)
+
+
+def test_showing_a_channel_hides_what_would_cover_it(viewer, session):
+    names = [channel.name for channel in session.value("metabolites").channels[:2]]
+    for name in names:
+        layers.show_channel(viewer, session, name)
+    visible = [layer.name for layer in viewer.layers if isinstance(layer, Image) and layer.visible]
+    assert visible == ["TIC", names[1]]
+
+
+def test_clear_removes_ours_only(viewer):
+    mine = viewer.add_image(np.zeros((3, 3)))
+    layers.clear(viewer)
+    assert list(viewer.layers) == [mine]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_metime.gui.tables import REGION_COLUMNS, FrameView, channel_frame, region_columns, region_frame
+from napari_metime.section import Channel, ChannelSet
+
+
+@pytest.fixture
+def regions() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "region_id": ["1", "rest"],
+            "grade": ["desert", ""],
+            "area_um2": [250_000.0, 3_000_000.0],
+            "n_cells": [1234, 20_000],
+            "rate_ratio": [0.123456, np.nan],
+            "rate_ratio_low": [0.1, np.nan],
+            "rate_ratio_high": [0.2, np.nan],
+            "log2fc_L-Lactate": [-0.5, np.nan],
+            "log2fc_low_L-Lactate": [-0.7, np.nan],
+            "log2fc_high_L-Lactate": [-0.3, np.nan],
+        }
+    )
+
+
+def texts(view: FrameView, row: int) -> dict[str, str]:
+    model = view.frame_model
+    names = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]
+    return {name: model.data(model.index(row, i)) for i, name in enumerate(names)}
+
+
+def test_regions_are_shown_with_units_and_sensible_digits(qtbot, regions):
+    view = FrameView()
+    qtbot.addWidget(view)
+    view.show_frame(region_frame(regions), region_columns(regions))
+    shown = texts(view, 0)
+    assert (shown["Area (mm²)"], shown["Cells"], shown["Rate ratio"]) == ("0.25", "1,234", "0.12")
+    assert (shown["95 % interval"], shown["log₂ L-Lactate"]) == ("0.10 to 0.20", "−0.50")
+    assert texts(view, 1)["Rate ratio"] == "–"
+
+
+def test_a_click_on_a_sorted_table_chooses_the_right_row(qtbot):
+    view = FrameView(sortable=True)
+    qtbot.addWidget(view)
+    view.show_frame(pd.DataFrame({"region_id": ["1", "2", "3"], "n_cells": [10, 9, 100]}), REGION_COLUMNS)
+    view.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    chosen = []
+    view.row_chosen.connect(chosen.append)
+    view.clicked.emit(view.model().index(0, 0))
+    assert chosen == [1]
+    view.select(2)
+    assert [index.row() for index in view.selectionModel().selectedRows()] == [2]
+
+
+def test_an_m_over_z_without_any_intensity_is_not_said_to_be_seen():
+    empty, full = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
+    table = pd.DataFrame({"channel": ["Glucose"], "mz": [179.0561], "detected": [False], "reason": ["too weak"]})
+    channels = (Channel("mz:100.0000", "ion", empty), Channel("mz:89.0244", "ion", full))
+    frame = channel_frame(ChannelSet(channels, table, empty))
+    assert frame["channel"].tolist() == ["mz:89.0244", "mz:100.0000", "Glucose"]
+    assert frame["detected"].tolist() == [True, False, False]
+    assert frame["reason"].tolist()[1] == "no intensity within the tolerance"

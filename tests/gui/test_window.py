@@ -1,0 +1,198 @@
+"""What needs napari's real window."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from npe2 import PluginManifest
+
+import napari_metime
+from napari_metime import pipeline
+from napari_metime.gui import hooks, layers
+from napari_metime.gui.bench import bench_of
+from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
+from napari_metime.gui.lower_dock import LowerDock
+
+on_screen = pytest.mark.skipif(
+    os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
+    reason="a real window needs a screen; run under Xvfb",
+)
+
+
+@pytest.fixture(scope="module")
+def result(recipe):
+    return pipeline.run(recipe)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def finished(viewer, recipe, result) -> tuple[StepperDock, LowerDock]:
+    dock = show_stepper(viewer)
+    dock.bench.fill(recipe, result, pipeline.read_cells(recipe.cells))
+    show_lower_dock(dock.bench)
+    return dock, docks(viewer, LowerDock)[0]
+
+
+def docks(viewer, kind):
+    return [widget for widget in viewer.window.dock_widgets.values() if isinstance(widget, kind)]
+
+
+def step_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "napari-metime step"]
+
+
+def wait_for_cancel(started: threading.Event):
+    def find_tissue(dataset, tissue, *, seed, on_progress):
+        while True:
+            on_progress(0.5, "half way")
+            started.set()
+
+    return find_tissue
+
+
+@on_screen
+def test_reading_both_files_gives_one_dataset_in_one_dock(viewer, recipe, settle):
+    for path in (recipe.ims.path, recipe.ims.path.with_suffix(".ibd")):
+        reader = hooks.get_reader(str(path))
+        assert reader is not None
+        assert reader(str(path)) == [(None,)]
+    (dock,) = docks(viewer, StepperDock)
+    settle(dock)
+    assert [layer.name for layer in viewer.layers] == ["TIC"]
+    assert len(docks(viewer, LowerDock)) == 1
+
+
+@on_screen
+def test_the_sample_comes_with_its_settings(viewer, recipe_path, recipe, settle, monkeypatch):
+    monkeypatch.setattr("napari_metime.sample.sample_recipe", lambda *, on_progress: recipe_path)
+    for data, meta, kind in hooks.open_sample():
+        viewer._add_layer_from_data(data, meta, kind)
+    (dock,) = docks(viewer, StepperDock)
+    settle(dock)
+    assert [layer.name for layer in viewer.layers] == ["TIC"]
+    assert dock.session.recipe() == recipe
+    assert dock.session.state("cells") == "ready"
+
+
+@pytest.fixture
+def plugin(npe2pm):
+    """The package as napari knows it, installed or not."""
+    manifest = PluginManifest.from_file(Path(napari_metime.__file__).with_name("napari.yaml"))
+    with npe2pm.tmp_plugin(manifest):
+        yield manifest
+
+
+@on_screen
+def test_napari_opens_dropped_files_and_its_menu_finds_the_same_dock(viewer, plugin, recipe, settle):
+    both = [str(recipe.ims.path), str(recipe.ims.path.with_suffix(".ibd"))]
+    viewer.open(both, plugin=plugin.name)
+    (dock,) = docks(viewer, StepperDock)
+    settle(dock)
+    assert [layer.name for layer in viewer.layers] == ["TIC"]
+    assert viewer.window.add_plugin_dock_widget(plugin.name)[1] is dock
+
+
+@on_screen
+def test_closing_the_viewer_in_a_run_leaves_no_thread(viewer, recipe_path, settle, monkeypatch):
+    dock, started = show_stepper(viewer), threading.Event()
+    dock.bench.open_recipe(recipe_path)
+    settle(dock)
+    monkeypatch.setattr(pipeline, "find_tissue", wait_for_cancel(started))
+    dock.panels["tissue"].primary.click()
+    assert started.wait(10)
+    viewer.close()
+    assert step_threads() == []
+
+
+@on_screen
+def test_closing_the_dock_in_a_run_stops_it_and_keeps_the_session(viewer, recipe_path, settle, monkeypatch):
+    dock, started = show_stepper(viewer), threading.Event()
+    dock.bench.open_recipe(recipe_path)
+    settle(dock)
+    monkeypatch.setattr(pipeline, "find_tissue", wait_for_cancel(started))
+    dock.panels["tissue"].primary.click()
+    assert started.wait(10)
+    viewer.window.remove_dock_widget(dock)
+    assert step_threads() == []
+    again = show_stepper(viewer)
+    assert again is not dock
+    assert again.session.state("data") == "done"
+    assert again.session.state("tissue") == "ready"
+
+
+@on_screen
+def test_a_row_flies_to_its_niche_and_a_click_selects_its_row(finished, viewer):
+    _, lower = finished
+    row = lower.regions.frame_model.frame.iloc[0]
+    assert row["kind"] == "niche"
+    lower.regions.clicked.emit(lower.regions.model().index(0, 0))
+    centre = (row["centroid_y_um"], row["centroid_x_um"])
+    assert viewer.scene.camera.center[-2:] == pytest.approx(centre)
+    assert layers.find(viewer, "niches").selected_label == 1
+    lower.regions.clearSelection()
+    labels = layers.find(viewer, "niches").data
+    height, width = lower.session.value("data").dataset.grid.spacing_um
+    y, x = np.argwhere(labels == 1)[0]
+    lower.pick(y * height, x * width)
+    assert [index.row() for index in lower.regions.selectionModel().selectedRows()] == [0]
+
+
+@on_screen
+def test_a_picked_pixel_shows_its_spectrum_and_its_named_ions(finished, recipe):
+    _, lower = finished
+    dataset = lower.session.value("data").dataset
+    lower.pick(10 * dataset.grid.spacing_um[0], 12 * dataset.grid.spacing_um[1])
+    mz, _ = pipeline.pixel_spectrum(dataset, 10, 12)
+    assert lower.spectrum.title.text() == f"Pixel row 10, column 12 · {mz.size:,} points"
+    x, _ = lower.spectrum._sticks.getData()
+    assert np.array_equal(np.unique(x), np.unique(mz))
+
+
+@on_screen
+def test_a_metabolite_row_shows_its_image(finished, viewer):
+    _, lower = finished
+    lower.metabolites.clicked.emit(lower.metabolites.model().index(0, 0))
+    name = lower.metabolites.frame_model.frame["channel"].iloc[0]
+    assert layers.find(viewer, "channel", name).visible
+
+
+@on_screen
+def test_the_dock_follows_the_theme_and_fits_a_small_window(finished, viewer):
+    dock, lower = finished
+    before = dock.styleSheet()
+    viewer.theme = "light"
+    assert dock.styleSheet() != before
+    assert dock.styleSheet() == lower.styleSheet()
+    assert dock.minimumSizeHint().height() <= 400
+    for panel in dock.panels.values():
+        panel.set_open(True)
+        assert panel.minimumSizeHint().width() <= MIN_WIDTH - 30
+
+
+def test_without_a_window_the_reader_returns_the_total_ion_current(recipe, monkeypatch):
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
+    ((data, meta, kind),) = hooks.read_imzml(str(recipe.ims.path.with_suffix(".ibd")))
+    layer = ViewerModel()._add_layer_from_data(data, meta, kind)[0]
+    assert layer.name == "TIC"
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
+
+
+@pytest.mark.parametrize(("name", "ours"), [("a.imzML", True), ("a.IMZML", True), ("a.ibd", True), ("a.tif", False)])
+def test_the_reader_takes_only_its_own_files(name, ours):
+    assert (hooks.get_reader(name) is not None) is ours
+
+
+def test_each_viewer_has_its_own_bench():
+    one, other = ViewerModel(), ViewerModel()
+    assert bench_of(one) is bench_of(one)
+    assert bench_of(one) is not bench_of(other)
+    assert bench_of(one).session is not bench_of(other).session
