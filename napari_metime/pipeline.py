@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_metime.alignment import fit_landmarks, from_matrix, from_scale, read_landmarks
 from napari_metime.cells import propose_roles, read_cell_table, read_cell_types
-from napari_metime.errors import AlignmentError
+from napari_metime.errors import AlignmentError, RecipeError
 from napari_metime.ims import (
     extract_ions,
     feature_images,
@@ -120,7 +120,14 @@ def measure_channels(
     measured = [Channel(ion.name, "ion", found.images[position[ion]]) for ion in chosen]
     measured += [Channel(f"mz:{m:.4f}", "ion", found.images[len(ions) + i]) for i, m in enumerate(channels.mz)]
     measured += [_image_channel(path, dataset) for path in channels.images]
+    _check_names([channel.name for channel in measured])
     return ChannelSet(tuple(measured), table, found.tic)
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise RecipeError(f"expected channels of different names, found {name!r} twice; drop or rename one")
 
 
 def _image_channel(path: Path, dataset: Dataset) -> Channel:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_metime.errors import AlignmentError, Cancelled, ImzMLError
+from napari_metime.errors import AlignmentError, Cancelled, ImzMLError, RecipeError
 from napari_metime.pipeline import align_cells, find_tissue, measure_channels, open_dataset, run
 from napari_metime.recipe import AlignRecipe, Recipe, TissueRecipe, load_recipe
 from napari_metime.section import CellTable, SectionResult
@@ -125,6 +125,13 @@ def test_listed_mz_and_images_become_channels(recipe: Recipe, tmp_path: Path) ->
     found = measure_channels(dataset, tissue, recipe.ims.model_copy(update={"normalize": "none"}), channels)
     assert [(c.name, c.kind) for c in found.channels] == [("mz:89.0244", "ion"), ("PD-L1", "image")]
     assert np.array_equal(found.channels[1].image[dataset.measured], marker[dataset.measured])
+
+
+def test_channels_have_names_of_their_own(recipe: Recipe) -> None:
+    dataset = open_dataset(recipe.ims)
+    channels = recipe.channels.model_copy(update={"panel": None, "mz": (89.0244, 89.02441)})
+    with pytest.raises(RecipeError, match="'mz:89.0244' twice"):
+        measure_channels(dataset, find_tissue(dataset, TissueRecipe(method="none")), recipe.ims, channels)
 
 
 def cells(unit: str) -> CellTable:

@@ -22,6 +22,8 @@ KEY = "metime"
 ORDER = ("tic", "channel", "not assessable", "coldness", "tissue", "niches", "cells", "landmarks")
 DRAWN: tuple[Role, ...] = ("tumor", "other", "suppressor", "effector")
 CELL_SIZE_UM = 14.0
+CELL_OPACITIES: Mapping[Role, float] = {"effector": 1.0, "suppressor": 0.8, "tumor": 0.35, "other": 0.35}
+"""The many must not cover the few, nor the niches below them."""
 COLDNESS_OPACITIES = (0.0, 0.45, 0.85, 1.0)
 """Where it is not cold, what lies below shows through."""
 MICROMETRES: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}
@@ -151,26 +153,33 @@ def _show_channels(viewer: ViewerModel, session: Session) -> None:
 def _show_cells(viewer: ViewerModel, session: Session) -> None:
     aligned = session.value("align")
     _put(viewer, _cell_layer(aligned.cells))
-    _put_or_remove(viewer, _landmark_layer(aligned.alignment))
+    _put_or_remove(viewer, "landmarks", _landmark_layer(aligned.alignment))
 
 
 def _cell_layer(cells: CellTable) -> Points:
     # Later points are drawn over earlier ones: the few effectors must not vanish below the tumour.
     order = np.argsort([DRAWN.index(role) for role in cells.role], kind="stable")
     features = pd.DataFrame({"cell_id": cells.cell_id, "type": cells.type, "role": cells.role}).iloc[order]
+    colours = _colours_of(cells.role[order], ROLE_COLOURS)
+    colours[:, 3] = [CELL_OPACITIES[role] for role in cells.role[order]]
     return Points(
         np.column_stack([cells.y, cells.x])[order],
         name="cells",
         features=features.astype({"type": "category", "role": "category"}).reset_index(drop=True),
-        face_color=_colours_of(cells.role[order], ROLE_COLOURS),
+        face_color=colours,
+        # A point of a few screen pixels is all border, however thin: grey, unless it has the face's colour.
+        border_color=colours,
         size=CELL_SIZE_UM,
         border_width=0,
+        canvas_size_limits=(1, 10_000),
         metadata={KEY: "cells"},
         **MICROMETRES,
     )
 
 
-def _landmark_layer(alignment: Alignment) -> Points:
+def _landmark_layer(alignment: Alignment) -> Points | None:
+    if alignment.n_landmarks == 0:
+        return None  # napari cannot colour points by an empty list
     source_x, source_y, target_x, target_y = alignment.landmarks.T
     x_um, y_um = alignment.to_section(source_x, source_y)
     which = np.repeat(list(LANDMARK_COLOURS), len(alignment.landmarks))
@@ -192,7 +201,7 @@ def _landmark_layer(alignment: Alignment) -> Points:
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
     result: NicheResult = session.value("niches")
     placed = on_grid(session.value("data").dataset.grid)
-    _put_or_remove(viewer, _not_assessable_layer(result.map, placed))
+    _put_or_remove(viewer, "not assessable", _not_assessable_layer(result.map, placed))
     _put(viewer, _coldness_layer(result.map, placed))
     rows = result.regions[result.regions["kind"] == "niche"]
     grades = dict(zip(rows["region_id"].astype(int), rows["grade"], strict=True))
@@ -227,9 +236,12 @@ def _coldness_colormap() -> Colormap:
     return Colormap(colours, name="metime-coldness", nan_color=(0, 0, 0, 0))
 
 
-def _not_assessable_layer(found: NicheMap, placed: Mapping[str, Any]) -> Labels:
+def _not_assessable_layer(found: NicheMap, placed: Mapping[str, Any]) -> Labels | None:
+    unknown = found.domain & ~found.assessable
+    if not unknown.any():
+        return None
     return Labels(
-        (found.domain & ~found.assessable).astype(np.uint8),
+        unknown.astype(np.uint8),
         name="not assessable",
         colormap=_label_colours({1: NOT_ASSESSABLE_COLOUR}),
         metadata={KEY: "not assessable"},
@@ -237,11 +249,11 @@ def _not_assessable_layer(found: NicheMap, placed: Mapping[str, Any]) -> Labels:
     )
 
 
-def _put_or_remove(viewer: ViewerModel, layer: Labels | Points) -> None:
-    """Put a layer where there is something in it; else remove the former one."""
-    if np.any(layer.data):
+def _put_or_remove(viewer: ViewerModel, kind: str, layer: Layer | None) -> None:
+    """Put a layer where there is something to show; else remove the former one of its kind."""
+    if layer is not None:
         _put(viewer, layer)
-    elif (former := find(viewer, layer.metadata[KEY])) is not None:
+    elif (former := find(viewer, kind)) is not None:
         viewer.layers.remove(former)
 
 

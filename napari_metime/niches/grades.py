@@ -15,8 +15,8 @@ from scipy import stats
 Grade = Literal["desert", "excluded", "mixed", "undetermined"]
 Flag = Literal["true", "false", "undetermined"]
 
-RING_UM = 150.0
-"""Width of the ring around a niche that is looked at; a called border lies some 50 µm inside the true one."""
+RING_UM = (50.0, 200.0)
+"""Where the ring around a niche begins and ends; a called border lies some 50 µm inside the true one."""
 MIN_RING_EXPECTED = 3.0
 MIN_RING_TO_CORE = 3.0
 MIN_RING_TO_REST = 1.5

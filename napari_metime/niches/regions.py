@@ -137,7 +137,7 @@ def _grades(
 
     def ring(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         distance = signed_distance_um(mask, grid.spacing_um)
-        return np.asarray(tissue & (distance > 0) & (distance <= RING_UM) & (niches.labels == 0))
+        return np.asarray(tissue & (distance > RING_UM[0]) & (distance <= RING_UM[1]) & (niches.labels == 0))
 
     grades: list[str | None] = []
     for mask in masks[:-2]:

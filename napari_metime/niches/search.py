@@ -98,13 +98,10 @@ def map_niches(
     enough_tissue = window.sum(tissue.astype(np.float64)) >= MIN_TISSUE_SHARE * window.n_pixels
     assessable = mask & (expected >= MIN_EXPECTED) & (in_window >= MIN_CELLS) & enough_tissue
     if not assessable.any():
-        return _no_map(
-            mask,
-            f"Too few effector cells to map: {counted.n_effector} in {area_um2 / 1e6:.2f} mm², "
-            f"fewer than {MIN_EXPECTED:g} expected in every window of {radius:.0f} µm radius.",
-            expected=expected,
-            radius_um=radius,
-        )
+        note = f"Too few effector cells to map: {counted.n_effector} in {area_um2 / 1e6:.2f} mm²"
+        if expected[mask].max() >= MIN_EXPECTED:
+            note = f"No window is half on tissue with {MIN_CELLS} cells and {MIN_EXPECTED:g} expected effectors in it"
+        return _no_map(mask, f"{note} (radius {radius:.0f} µm).", expected=expected, radius_um=radius)
     # What the window would hold if the cells were spread evenly. The lower tail falls with n, so the smaller n
     # asks for both at once: fewer than the cells lead one to expect, and fewer than the area does.
     evenly = np.rint(counted.pixel.size * window.sum(mask.astype(np.float64)) / mask.sum()).astype(np.int64)

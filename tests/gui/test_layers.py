@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -9,6 +12,7 @@ from napari_metime import pipeline
 from napari_metime.export.colours import ROLE_COLOURS
 from napari_metime.gui import layers
 from napari_metime.gui.session import STEPS, Session
+from napari_metime.section import Alignment
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,15 @@ def test_each_cell_has_the_colour_of_its_role(viewer, session):
 def test_effectors_are_drawn_over_the_others(viewer):
     roles = layers.find(viewer, "cells").features["role"].astype(str).tolist()
     assert roles == sorted(roles, key=layers.DRAWN.index)
+
+
+def test_cells_without_landmarks_are_shown_without_a_layer_of_landmarks(viewer, session):
+    assert layers.find(viewer, "landmarks") is not None
+    aligned = session.value("align")
+    plain = SimpleNamespace(value=lambda step: replace(aligned, alignment=Alignment(np.eye(3), "none")))
+    layers.show(viewer, plain, "align")
+    assert layers.find(viewer, "landmarks") is None
+    assert len(layers.find(viewer, "cells").data) == aligned.cells.n_cells
 
 
 def test_niches_carry_their_rows_by_label(viewer, session):

@@ -72,6 +72,12 @@ def test_too_few_effectors_are_not_assessable_never_cold(plant) -> None:  # type
     assert np.isnan(found.coldness).all()
 
 
+def test_a_window_wider_than_the_section_is_not_called_too_few_effectors(plant) -> None:  # type: ignore[no-untyped-def]
+    found = search(plant(0), radius_um=5000.0)
+    assert "half on tissue" in found.note
+    assert not found.assessable.any()
+
+
 def test_the_same_seed_gives_the_same_niches(plant) -> None:  # type: ignore[no-untyped-def]
     first, second = (search(plant(2, rate=0.1), seed=4) for _ in range(2))
     assert np.array_equal(first.labels, second.labels)

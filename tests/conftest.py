@@ -1,0 +1,33 @@
+"""What every test may ask for, and the surroundings that all of them share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+# Before anything imports Qt or matplotlib: no test may need a screen that is not there.
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("NAPARI_ASYNC", "0")
+os.environ.setdefault("QT_API", "pyside6")
+if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session")
+def metime_data() -> Path:
+    """The folder of real measurements, which is no part of the project; tests that need it skip without it."""
+    folder = Path(os.environ.get("METIME_DATA", CHECKOUT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set METIME_DATA to the folder that holds imzml/ and cells/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_section() -> Path:
+    """The folder of the simulated section that the checkout carries."""
+    return CHECKOUT / "sample_data"
