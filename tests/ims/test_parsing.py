@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyimzml.compression import ZlibCompression
 from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.errors import ImzMLError, MissingFileError
@@ -141,3 +142,30 @@ def test_lost_lines_do_not_tear_a_section_apart() -> None:
     measured = np.ones((9, 9), dtype=bool)
     measured[4] = False
     assert len(grid_parts(measured)) == 1
+
+
+def test_what_this_version_cannot_read_is_refused_in_words(tmp_path: Path) -> None:
+    with ImzMLWriter(str(tmp_path / "z.imzML"), intensity_compression=ZlibCompression()) as writer:
+        writer.addSpectrum(AXIS, np.ones(3), (1, 1))
+    with pytest.raises(ImzMLError, match="found zlib compression"):
+        open_imzml(tmp_path / "z.imzML")
+    with ImzMLWriter(str(tmp_path / "p.imzML")) as writer:
+        for z in (1, 2):
+            writer.addSpectrum(AXIS, np.ones(3), (1, 1, z))
+    with pytest.raises(ImzMLError, match="expected one z plane"):
+        open_imzml(tmp_path / "p.imzML")
+
+
+def test_lengths_that_differ_name_the_pixel(square: Path) -> None:
+    text = square.read_text()
+    place = text.rindex('name="external array length" value="3"')
+    square.write_text(text[:place] + text[place:].replace('value="3"', 'value="2"', 1))
+    with pytest.raises(ImzMLError, match="found 3 and 2 at pixel x=7, y=61"):
+        open_imzml(square)
+
+
+@pytest.mark.parametrize(("name", "value"), [("external offset", "-8"), ("external offset", str(2**70))])
+def test_offsets_that_cannot_be_are_refused(square: Path, name: str, value: str) -> None:
+    edit(square, f'(name="{name}" value=")[0-9]+', rf"\g<1>{value}")
+    with pytest.raises(ImzMLError, match="export it again"):
+        open_imzml(square)
