@@ -148,6 +148,8 @@ class StepperDock(DockedWidget):
     def _on_landed(self, step: Step) -> None:
         if step == "data":
             show_lower_dock(self.bench)
+            # The canvas has its size only once the docks have been laid out.
+            QTimer.singleShot(50, self, self.bench.viewer.reset_view)
 
     def _on_theme(self) -> None:
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
