@@ -20,6 +20,7 @@ from napari_metime.alignment import fit_landmarks, from_matrix, from_scale, read
 from napari_metime.cells import propose_roles, read_cell_table, read_cell_types
 from napari_metime.errors import AlignmentError, RecipeError
 from napari_metime.ims import (
+    NO_PIXEL_SIZE,
     extract_ions,
     feature_images,
     grid_parts,
@@ -63,11 +64,12 @@ Value = TypeVar("Value")
 def open_dataset(ims: ImsRecipe) -> Dataset:
     """Open the imzML; what the recipe states (pixel size, polarity) overrules the file."""
     dataset = open_imzml(ims.path, part=ims.part)
-    grid, polarity = dataset.grid, dataset.polarity
+    grid, warnings = dataset.grid, dataset.warnings
     if ims.pixel_size_um is not None:
         size = ims.pixel_size_um
         grid = replace(grid, pixel_size_um=size if isinstance(size, tuple) else (size, size))
-    return replace(dataset, grid=grid, polarity=ims.polarity or polarity)
+        warnings = tuple(text for text in warnings if text != NO_PIXEL_SIZE)
+    return replace(dataset, grid=grid, polarity=ims.polarity or dataset.polarity, warnings=warnings)
 
 
 def find_tissue(

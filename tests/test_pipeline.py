@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.errors import AlignmentError, Cancelled, ImzMLError, RecipeError
 from napari_metime.pipeline import align_cells, find_tissue, measure_channels, open_dataset, run
-from napari_metime.recipe import AlignRecipe, Recipe, TissueRecipe, load_recipe
+from napari_metime.recipe import AlignRecipe, ImsRecipe, Recipe, TissueRecipe, load_recipe
 from napari_metime.section import CellTable, SectionResult
 
 
@@ -94,6 +95,13 @@ def test_the_recipe_overrules_the_file(recipe: Recipe) -> None:
     assert dataset.polarity == "positive"
 
 
+def test_a_pixel_size_that_the_recipe_gives_is_not_missed(tmp_path: Path) -> None:
+    with ImzMLWriter(str(tmp_path / "s.imzML")) as writer:
+        writer.addSpectrum(np.array([100.0]), np.array([1.0]), (1, 1))
+    assert open_dataset(ImsRecipe(path=tmp_path / "s.imzML")).warnings == ("The file states no pixel size.",)
+    assert open_dataset(ImsRecipe(path=tmp_path / "s.imzML", pixel_size_um=20.0)).warnings == ()
+
+
 def test_a_file_without_pixel_size_stops_the_run_before_the_long_work(recipe: Recipe, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     import napari_metime.pipeline as pipeline
 
@@ -130,7 +138,7 @@ def test_listed_mz_and_images_become_channels(recipe: Recipe, tmp_path: Path) ->
 def test_channels_have_names_of_their_own(recipe: Recipe) -> None:
     dataset = open_dataset(recipe.ims)
     channels = recipe.channels.model_copy(update={"panel": None, "mz": (89.0244, 89.02441)})
-    with pytest.raises(RecipeError, match="'mz:89.0244' twice"):
+    with pytest.raises(RecipeError, match=r"'mz:89\.0244' twice"):
         measure_channels(dataset, find_tissue(dataset, TissueRecipe(method="none")), recipe.ims, channels)
 
 

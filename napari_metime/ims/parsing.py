@@ -25,6 +25,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "l": np.dtype("<i8"),
 }
 _UM_PER_UNIT = {"UO:0000017": 1.0, "UO:0000018": 1e-3, "UO:0000016": 1e3, "UO:0000015": 1e4, None: 1.0, "": 1.0}
+NO_PIXEL_SIZE = "The file states no pixel size."
 _PIXEL_SIZE = {"x": "IMS:1000046", "y": "IMS:1000047"}
 
 
@@ -189,7 +190,7 @@ def _pixel_size_um(metadata: Any) -> tuple[tuple[float, float] | None, tuple[str
     if len({tuple(s.items()) for s in stated}) > 1:
         told.append("Several scan settings state different pixel sizes; the first was taken.")
     if not stated:
-        return None, ("The file states no pixel size.",)
+        return None, (NO_PIXEL_SIZE,)
     size = (stated[0].get("y", stated[0].get("x", np.nan)), stated[0].get("x", np.nan))
     if not all(np.isfinite(s) and s > 0 for s in size):
         told.append(

@@ -61,7 +61,8 @@ def find_tissue_mask(
     alike = _dissimilarity(features[1:, measured], groups) < MIN_DISSIMILARITY
     if method == "auto" and (alike or excess < MIN_BORDER_EXCESS):
         return Tissue(measured, "auto", "no background found around the tissue; every pixel counts as tissue")
-    return Tissue(_clean(measured & ~background, measured), method, "background was found around the tissue and left out")
+    mask = _clean(measured & ~background, measured)
+    return Tissue(mask, method, "background was found around the tissue and left out")
 
 
 def _two_groups(values: NDArray[np.float32], seed: int) -> NDArray[np.bool_]:
