@@ -15,7 +15,7 @@ from napari_metime.recipe import Recipe, input_files
 from napari_metime.section import Progress, SectionResult
 
 _PACKAGES = (
-    "numpy", "scipy", "pandas", "scikit-image", "scikit-learn", "numba", "pyimzML", "tifffile", "shapely", "pydantic",
+    "numpy", "scipy", "pandas", "scikit-image", "numba", "pyimzML", "tifffile", "shapely", "pydantic",
     "PyYAML", "Jinja2", "matplotlib",
 )  # fmt: skip
 _CHUNK_BYTES = 1 << 24
