@@ -62,6 +62,12 @@ class Bench(QObject):
         assert viewer is not None
         return viewer
 
+    def fit_view(self) -> None:
+        """Fit the camera to the layers, where the viewer is still there and has a window."""
+        viewer = self._viewer()
+        if getattr(viewer, "window", None) is not None:
+            viewer.reset_view()
+
     def run(self, step: Step) -> None:
         """Run a step on the session as it is now; an error in its settings stands in the step at once."""
         try:

@@ -55,6 +55,9 @@ class StepperDock(DockedWidget):
         self.session = self.bench.session
         self.panels: dict[Step, StepPanel] = {panel.step: panel(self.bench) for panel in PANELS}
         self.legend = Legend(self.session)
+        # The canvas has its size only once the docks have been laid out. A child, so that it ends with the dock.
+        self._fit = QTimer(self, singleShot=True, interval=50)
+        self._fit.timeout.connect(self.bench.fit_view)
         self._build()
         self._connect(self.bench)
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
@@ -148,8 +151,7 @@ class StepperDock(DockedWidget):
     def _on_landed(self, step: Step) -> None:
         if step == "data":
             show_lower_dock(self.bench)
-            # The canvas has its size only once the docks have been laid out.
-            QTimer.singleShot(50, self, self.bench.viewer.reset_view)
+            self._fit.start()
 
     def _on_theme(self) -> None:
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
