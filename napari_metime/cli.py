@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0, 2 for bad input, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a µ must not end a run where the console has none
     try:
         options = _parser().parse_args(arguments)
         options.command(options)
@@ -30,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
+        if arguments is None:
+            # Python itself would end by the signal where the interrupt fell into an import.
+            sys.stderr.flush()
+            os._exit(130)
         return 130
     return 0
 
@@ -42,6 +49,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="napari-metime",
+        allow_abbrev=False,
         description="Immune-cold niches and metabolites in imaging mass spectrometry. For research use only.",
     )
     parser.add_argument("--version", action="version", version=f"napari-metime {__version__}")
@@ -49,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, command: Any) -> argparse.ArgumentParser:
         text = command.__doc__.strip().splitlines()[0]
-        added = commands.add_parser(name, help=text, description=text)
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(command=command)
         return added
 
@@ -139,11 +147,13 @@ def _ion(options: argparse.Namespace) -> None:
     """Write ion images: the summed intensity in [m/z - tolerance, m/z + tolerance]."""
     import numpy as np
 
-    from napari_metime.export import write_images
+    from napari_metime.export import check_image_name, write_images
     from napari_metime.ims import extract_ions, open_imzml
+    from napari_metime.recipe import MAX_MZ
 
-    if not all(math.isfinite(m) and m > 0 for m in options.mz):
-        raise UsageError(f"expected positive m/z, found {options.mz}; mend --mz")
+    if not all(0 < m <= MAX_MZ for m in options.mz):
+        raise UsageError(f"expected m/z above 0 and up to {MAX_MZ:,.0f}, found {options.mz}; mend --mz")
+    check_image_name(options.output)
     dataset = open_imzml(options.file)
     with _progress() as on_progress:
         found = extract_ions(

@@ -59,6 +59,10 @@ from napari_metime.section import (
 from napari_metime.tissue import find_tissue_mask
 
 Value = TypeVar("Value")
+MAX_TARGET_ERROR_UM = 100.0
+"""Alignment error from which the user is told: windows are some 150 µm in radius. Our default."""
+MAX_SCALE_ERROR = 0.1
+"""Relative difference of fitted and stated scale from which the user is told. Our default."""
 
 
 def open_dataset(ims: ImsRecipe) -> Dataset:
@@ -119,8 +123,9 @@ def measure_channels(
         tolerance_ppm=ims.tolerance_ppm,
     )
     position = {ion: i for i, ion in enumerate(ions)}
-    measured = [Channel(ion.name, "ion", found.images[position[ion]]) for ion in chosen]
-    measured += [Channel(f"mz:{m:.4f}", "ion", found.images[len(ions) + i]) for i, m in enumerate(channels.mz)]
+    # Copies: a view would keep the images of every ion that was looked for in memory.
+    measured = [Channel(ion.name, "ion", found.images[position[ion]].copy()) for ion in chosen]
+    measured += [Channel(f"mz:{m:.4f}", "ion", found.images[len(ions) + i].copy()) for i, m in enumerate(channels.mz)]
     measured += [_image_channel(path, dataset) for path in channels.images]
     _check_names([channel.name for channel in measured])
     return ChannelSet(tuple(measured), table, found.tic)
@@ -130,6 +135,11 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise RecipeError(f"expected channels of different names, found {name!r} twice; drop or rename one")
+        if name.startswith(("low_", "high_")) or name.endswith(("_low", "_high")):
+            raise RecipeError(
+                f"expected a channel name that is no column's ending, found {name!r}: the tables use _low and _high "
+                "for intervals; rename it"
+            )
 
 
 def _image_channel(path: Path, dataset: Dataset) -> Channel:
@@ -162,7 +172,25 @@ def align_cells(
     """
     alignment = _alignment(cells, pixel_size_um=pixel_size_um, align=align)
     x_um, y_um = alignment.to_section(cells.x, cells.y)
-    return replace(cells, x=x_um, y=y_um, unit="um"), alignment
+    told = (*cells.warnings, *_doubts(alignment, pixel_size_um if cells.unit == "px" else 1.0))
+    return replace(cells, x=x_um, y=y_um, unit="um", warnings=told), alignment
+
+
+def _doubts(alignment: Alignment, pixel_size_um: float | None) -> list[str]:
+    """Tell landmarks that can hardly be meant: a large error, or a scale that is not the stated one."""
+    told = []
+    if alignment.target_error_um > MAX_TARGET_ERROR_UM:
+        told.append(
+            f"The landmarks leave an error of {alignment.target_error_um:.0f} µm where there is none of them, "
+            "more than a window can bear; check that their pairs belong together."
+        )
+    scale = float(np.sqrt(abs(np.linalg.det(alignment.matrix[:2, :2]))))
+    if alignment.n_landmarks and pixel_size_um is not None and abs(scale / pixel_size_um - 1) > MAX_SCALE_ERROR:
+        told.append(
+            f"The landmarks scale the cells by {scale:.3g} µm per unit, not by the stated {pixel_size_um:g}; "
+            "check cells.unit, cells.pixel_size_um and the landmarks."
+        )
+    return told
 
 
 def _alignment(cells: CellTable, *, pixel_size_um: float | None, align: AlignRecipe | Literal["none"]) -> Alignment:

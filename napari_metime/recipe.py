@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from napari_metime.errors import MissingFileError, RecipeError
 
 MAX_RECIPE_BYTES = 1_000_000
+MAX_MZ = 1_000_000.0
 RoleKey = Literal["effector", "suppressor", "tumor"]
 POSITIVE = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 ROLE_KEYS: tuple[RoleKey, ...] = ("effector", "suppressor", "tumor")
@@ -62,14 +63,14 @@ class ImsRecipe(_Part):
 class TissueRecipe(_Part):
     """Which pixels are tissue."""
 
-    method: str = Field("auto", description="auto, otsu, clusters, none, or the path of a mask image on the grid")
+    method: str = Field("auto", min_length=1, description="auto, otsu, clusters, none, or the path of a mask image on the grid")
 
 
 class ChannelsRecipe(_Part):
     """Which images to measure."""
 
     panel: str | None = Field("builtin", description="builtin, the path of a panel table, or empty for none")
-    mz: tuple[POSITIVE, ...] = Field((), description="Further m/z values")
+    mz: tuple[Annotated[float, Field(gt=0, le=MAX_MZ)], ...] = Field((), description="Further m/z values")
     images: tuple[Path, ...] = Field((), description="Single-channel images on the grid (TIFF or .npy)")
     min_members: int = Field(3, ge=1, description="Fewest measured members of an axis for an axis score")
 
@@ -123,8 +124,8 @@ class AlignRecipe(_Part):
             raise ValueError("must have either landmarks or matrix (or write align: none)")
         if self.matrix is not None:
             (a, b, _), (d, e, _), last = self.matrix
-            if not all(math.isfinite(v) for row in self.matrix for v in row) or tuple(last) != (0, 0, 1):
-                raise ValueError("matrix must be finite with the last row [0, 0, 1]")
+            if not all(abs(v) <= 1e9 for row in self.matrix for v in row) or tuple(last) != (0, 0, 1):
+                raise ValueError("matrix must be finite (up to 1e9) with the last row [0, 0, 1]")
             if abs(a * e - b * d) < 1e-12:
                 raise ValueError("matrix must be invertible")
         return self
@@ -134,7 +135,7 @@ class NichesRecipe(_Part):
     """Where to look for niches and how sure to be."""
 
     domain: str = Field(
-        "tumor_bed", description="tumor_bed, tissue, or the path of a mask image or GeoJSON polygons (µm)"
+        "tumor_bed", min_length=1, description="tumor_bed, tissue, or the path of a mask image or GeoJSON polygons (µm)"
     )
     radius_um: Literal["auto"] | POSITIVE = Field("auto", description="Window radius in µm; auto = from the effectors")
     n_permutations: int = Field(999, ge=19, le=100_000, description="Random labellings")
@@ -190,6 +191,17 @@ _PATHS = (
 )
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe file; its relative paths are taken from the folder it lies in.
 
@@ -212,7 +224,7 @@ def load_recipe(path: Path) -> Recipe:
             f"expected a recipe at {path}, found {error.strerror or error}; check the path"
         ) from error
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader: builds plain values only
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
@@ -230,7 +242,7 @@ def parse_recipe(values: dict[str, Any], *, folder: Path, name: str = "recipe") 
     if "metime" not in values:
         raise RecipeError(f"{name}: expected 'metime: 1' (the version of the format), found no such key; add it")
     try:
-        return Recipe.model_validate(_map_paths(values, lambda p: os.path.abspath(folder / Path(p).expanduser())))
+        return Recipe.model_validate(_map_paths(values, lambda p: _anchored(p, folder)))
     except ValidationError as error:
         raise RecipeError(f"{name}: {_describe(error)}") from error
 
@@ -255,16 +267,16 @@ def dump_recipe(recipe: Recipe, *, folder: Path) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
-def input_files(recipe: Recipe) -> dict[str, Path]:
-    """Every file that a run of this recipe reads, by the recipe's key."""
-    found: dict[str, Path] = {}
+def input_files(recipe: Recipe) -> tuple[Path, ...]:
+    """Every file that the recipe names, once each."""
+    found: dict[str, None] = {}
 
     def note(path: str) -> str:
-        found[path] = Path(path)
+        found[path] = None
         return path
 
     _map_paths(recipe.model_dump(mode="json"), note)
-    return found
+    return tuple(map(Path, found))
 
 
 def is_path(section: str, key: str, value: str | None) -> bool:
@@ -284,6 +296,15 @@ def _map_paths(values: dict[str, Any], change: Any) -> dict[str, Any]:
         elif isinstance(value, list | tuple):
             part[key] = [change(v) if isinstance(v, str) else v for v in value]
     return changed
+
+
+def _anchored(path: str, folder: Path) -> str:
+    if "\0" in path or not path.strip():
+        raise RecipeError(f"expected a path, found {path!r:.60}; mend it")
+    try:
+        return os.path.abspath(folder / Path(path).expanduser())
+    except RuntimeError as error:  # ~name of a user that does not exist
+        raise RecipeError(f"expected a path, found {path!r:.60} ({error}); write it out") from error
 
 
 def _relative(path: str, folder: Path) -> str:
@@ -307,7 +328,8 @@ def _describe(error: ValidationError, *, inside: tuple[str, ...] = ()) -> str:
         return f"{wanted}, found nothing; add it"
     # A value that may have several forms fails each of them.
     messages = dict.fromkeys(_message(p) for p in problems if _place(p) == _place(first))
-    shown = f"{first['input']!r:.60}" if not isinstance(first["input"], dict) else "that"
+    # reprlib, as a few bytes of YAML can stand for a value of gigabytes.
+    shown = f"{reprlib.repr(first['input']):.60}" if not isinstance(first["input"], dict) else "that"
     return f"{key}: {' or '.join(messages)}; found {shown}"
 
 

@@ -142,6 +142,25 @@ def test_channels_have_names_of_their_own(recipe: Recipe) -> None:
         measure_channels(dataset, find_tissue(dataset, TissueRecipe(method="none")), recipe.ims, channels)
 
 
+@pytest.mark.parametrize("name", ["ki67_high", "low_ki67"])
+def test_a_channel_is_not_named_like_the_end_of_a_column(recipe: Recipe, tmp_path: Path, name: str) -> None:
+    dataset = open_dataset(recipe.ims)
+    np.save(tmp_path / f"{name}.npy", np.ones(dataset.grid.shape))
+    channels = recipe.channels.model_copy(update={"panel": None, "images": (tmp_path / f"{name}.npy",)})
+    with pytest.raises(RecipeError, match="rename it"):
+        measure_channels(dataset, find_tissue(dataset, TissueRecipe(method="none")), recipe.ims, channels)
+
+
+def test_landmarks_that_can_hardly_be_meant_are_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [",".join(map(str, row)) for row in rng.uniform(0, 3000, (8, 4))]
+    (tmp_path / "l.csv").write_text("\n".join(["source_x,source_y,target_x_um,target_y_um", *lines]))
+    align = AlignRecipe(landmarks=tmp_path / "l.csv", transform="affine")
+    aligned, alignment = align_cells(cells("px"), pixel_size_um=0.5, align=align)
+    assert alignment.target_error_um > 100
+    assert any("check that their pairs belong together" in text for text in aligned.warnings)
+
+
 def cells(unit: str) -> CellTable:
     column = np.array(["a", "b"], dtype=object)
     return CellTable(column, np.array([0.0, 10.0]), np.array([0.0, 20.0]), column, column, unit)  # type: ignore[arg-type]

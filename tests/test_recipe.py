@@ -78,7 +78,7 @@ def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
     recipe = load(tmp_path, MINIMAL + "tissue: {method: mask.tif}\nniches: {domain: tissue}\n")
     assert recipe.tissue.method == str(tmp_path / "mask.tif")
     assert recipe.niches.domain == "tissue"
-    assert set(input_files(recipe).values()) == {
+    assert set(input_files(recipe)) == {
         tmp_path / "data" / "s.imzML",
         tmp_path / "cells.csv",
         tmp_path / "mask.tif",
@@ -102,6 +102,9 @@ def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
         ("align: {matrix: [[.nan, 0, 0], [0, 1, 0], [0, 0, 1]]}", "matrix must be finite"),
         ("align: {landmarks: l.csv, transform: bendy}", "align.transform"),
         ("metime: 2", "metime"),
+        ("seed: 1\nseed: 2", "the key 'seed' stands twice"),
+        ("tissue: {method: '~nobody_of_that_name/m.tif'}", "write it out"),
+        ("tissue: {method: ''}", "tissue.method: "),
         ("channels: {mz: [-5]}", "channels.mz.0: should be greater than 0; found -5"),
     ],
 )
@@ -130,6 +133,12 @@ def test_what_a_run_cannot_do_without_is_asked_for(tmp_path: Path, old: str, new
 @pytest.mark.parametrize("text", ["", "- 1\n- 2", "a: [1", "!!python/object/apply:os.system ['true']", "\x00"])
 def test_what_is_no_recipe_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     assert refusal(tmp_path, text).startswith("recipe.yaml: expected ")
+
+
+def test_a_few_bytes_that_stand_for_gigabytes_are_refused_at_once(tmp_path: Path) -> None:
+    bomb = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    bomb += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    assert len(refusal(tmp_path, "\n".join([MINIMAL, *bomb, "niches: {radius_um: *a11}"]))) < 300
 
 
 def test_a_missing_recipe_is_a_missing_file(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def check_output_folder(out: Path, recipe: Recipe, *, recipe_path: Path | None =
         In one line: what stands there, and what to do.
     """
     try:
-        _refuse_what_stands_there(out, [*input_files(recipe).values(), *([recipe_path] if recipe_path else [])])
+        _refuse_what_stands_there(out, [*input_files(recipe), *([recipe_path] if recipe_path else [])])
         with tempfile.TemporaryDirectory(prefix=".metime.", dir=_nearest_folder(out.resolve().parent)):
             pass
     except MetimeError:

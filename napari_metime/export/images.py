@@ -41,6 +41,14 @@ def _uuid_of(image: NDArray[Any]) -> str:
     return f"urn:uuid:{uuid.UUID(bytes=digest.digest()[:16], version=5)}"
 
 
+def check_image_name(output: Path) -> str:
+    """Return .npy, .ome.tif or .png, as an output is named; OutputError where it is named otherwise."""
+    kind = next((end for end in (".npy", ".ome.tif", ".png") if output.name.lower().endswith(end)), None)
+    if kind is None:
+        raise OutputError(f"expected an output named .npy, .ome.tif or .png, found {output.name}; name it so")
+    return kind
+
+
 def write_images(
     images: NDArray[np.float32], output: Path, *, names: list[str], pixel_size_um: tuple[float, float] | None
 ) -> None:
@@ -59,9 +67,7 @@ def write_images(
     OutputError
         The name ends otherwise, or the file cannot be written.
     """
-    kind = next((end for end in (".npy", ".ome.tif", ".png") if output.name.lower().endswith(end)), None)
-    if kind is None:
-        raise OutputError(f"expected an output named .npy, .ome.tif or .png, found {output.name}; name it so")
+    kind = check_image_name(output)
     with replaced_file(output) as path:
         if kind == ".npy":
             np.save(path, images, allow_pickle=False)

@@ -42,7 +42,7 @@ def input_checksums(
     MissingFileError
         An input is gone or cannot be read.
     """
-    read = [result.dataset.ibd_path, *input_files(recipe).values()]
+    read = [result.dataset.ibd_path, *input_files(recipe)]
     paths = [path for path in dict.fromkeys(read) if path.parent != out]
     total = sum(_size(path) for path in paths) or 1
     done = 0

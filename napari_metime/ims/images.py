@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 from skimage.io import imread
 
 from napari_metime.errors import MissingFileError, TissueError
 
+Read = TypeVar("Read")
 MAX_IMAGE_BYTES = 2_000_000_000
 
 
@@ -28,17 +32,15 @@ def read_image(path: Path, *, shape: tuple[int, int]) -> NDArray[np.generic]:
         raise MissingFileError(f"expected an image at {path}, found none; check the path")
     if path.stat().st_size > MAX_IMAGE_BYTES:
         raise TissueError(f"expected an image of at most 2 GB, found {path.stat().st_size:,} bytes in {path.name}")
-    try:
-        image = np.squeeze(_load(path))
-    except (OSError, ValueError, TypeError, EOFError, tifffile.TiffFileError) as error:
-        raise TissueError(
-            f"expected a TIFF, PNG or .npy image in {path.name}, found what cannot be read ({error}); save it again"
-        ) from error
-    if image.shape != shape or image.dtype.kind not in "biuf":
+    declared = _guarded(path, _declared_shape)
+    if _without_ones(declared) != _without_ones(shape):
         raise TissueError(
             f"expected one {shape[0]} x {shape[1]} image (the grid of the imzML) in {path.name}, "
-            f"found {' x '.join(map(str, image.shape))} {image.dtype}; resample it to the grid"
+            f"found {' x '.join(map(str, declared))}; resample it to the grid"
         )
+    image = np.asarray(_guarded(path, _load)).reshape(shape)
+    if image.dtype.kind not in "biuf":
+        raise TissueError(f"expected an image of numbers in {path.name}, found {image.dtype}; save it as numbers")
     return image
 
 
@@ -47,10 +49,33 @@ def read_mask(path: Path, *, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray(read_image(path, shape=shape).astype(np.float64) > 0)
 
 
+def _guarded(path: Path, read: Callable[[Path], Read]) -> Read:
+    try:
+        return read(path)
+    except Exception as error:  # decoders raise anything on a damaged file
+        raise TissueError(
+            f"expected a TIFF, PNG or .npy image in {path.name}, found what cannot be read ({error}); save it again"
+        ) from error
+
+
+def _declared_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape that a file declares, without decoding it: a few bytes may declare terabytes."""
+    if path.suffix.lower() == ".npy":
+        return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
+    if path.suffix.lower() in (".tif", ".tiff"):
+        with tifffile.TiffFile(path) as file:
+            return tuple(int(n) for n in file.series[0].shape)
+    with Image.open(path) as picture:
+        return (picture.height, picture.width, len(picture.getbands()))
+
+
 def _load(path: Path) -> NDArray[np.generic]:
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return np.asarray(np.load(path, allow_pickle=False))
-    if suffix in (".tif", ".tiff"):
+    if path.suffix.lower() in (".tif", ".tiff"):
         return np.asarray(tifffile.imread(path))
     return np.asarray(imread(path))
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)

@@ -15,6 +15,7 @@ from napari_metime.section import Dataset, Progress, no_progress
 
 Normalization = Literal["none", "tic", "rms", "median"]
 N_FEATURES = 50
+MAX_TOLERANCE = 1_000_000
 FEATURE_WIDTH = 0.5
 """Width of the m/z bins of ``feature_images``; wide enough for any calibration error."""
 
@@ -26,7 +27,7 @@ class IonImages:
     Parameters
     ----------
     images : ndarray of shape (n, rows, cols), float32; NaN where no spectrum was taken
-    mean_mz : ndarray of shape (n,), intensity-weighted m/z of the window's points, NaN where there are none
+    mean_mz : ndarray of shape (n,), intensity-weighted m/z of the window's points on the reference, NaN without any
     tic : ndarray of shape (rows, cols), float32; total ion current, not normalised, NaN where no spectrum
     """
 
@@ -56,9 +57,9 @@ def extract_ions(
         Half width of the window; give one.
     normalize : {"none", "tic", "rms", "median"}
         Multiply each pixel by median(f) / f, f being its total ion current, root mean square or
-        median intensity. f = 0 gives NaN.
+        median intensity. f = 0 gives NaN; a pixel with a NaN intensity is left out of the median.
     reference_mask : ndarray of shape (rows, cols), bool, optional
-        Pixels over which median(f) is taken; default: all with a spectrum.
+        Pixels over which median(f) and the mean m/z are taken; default: all with a spectrum.
 
     Raises
     ------
@@ -67,19 +68,21 @@ def extract_ions(
     """
     mz = np.asarray(mz, dtype=np.float64)
     half = _half_width(mz, tolerance_ppm, tolerance_da)
-    sums, weighted, factors = _sum_windows(dataset, mz - half, mz + half, normalize, on_progress)
     measured = dataset.measured
-    tic = np.where(measured, factors["tic"], np.nan).astype(np.float32)
-    scale = np.where(measured, 1.0, np.nan)
+    reference = measured if reference_mask is None else measured & reference_mask
+    sums, mean_mz, factors = _sum_windows(dataset, mz - half, mz + half, normalize, reference, on_progress)
+    scale = np.ones(sums.shape[1])
     if normalize != "none":
-        f = factors[normalize]
-        reference = measured if reference_mask is None else measured & reference_mask
+        f, inside = factors[normalize], reference[measured]
+        known = f[inside & np.isfinite(f)]
         with np.errstate(divide="ignore", invalid="ignore"):
-            scale *= np.where(f > 0, np.median(f[reference]) / f, np.nan)
-    images = np.empty(sums.shape, dtype=np.float32)
+            scale = np.where(f > 0, (np.median(known) if known.size else np.nan) / f, np.nan)
+    images = np.full((mz.size, *measured.shape), np.nan, dtype=np.float32)
     for image, total in zip(images, sums, strict=True):
-        np.multiply(total, scale, out=image, casting="same_kind")  # float64 inside, cast once
-    return IonImages(images, weighted, tic)
+        image[measured] = total * scale  # float64 up to here, cast once
+    tic = np.full(measured.shape, np.nan, dtype=np.float32)
+    tic[measured] = factors["tic"]
+    return IonImages(images, mean_mz, tic)
 
 
 def total_ion_image(dataset: Dataset, *, on_progress: Progress = no_progress) -> NDArray[np.float32]:
@@ -112,8 +115,12 @@ def feature_images(dataset: Dataset, *, on_progress: Progress = no_progress) -> 
 
 def _half_width(mz: NDArray[np.float64], ppm: float | None, da: float | None) -> NDArray[np.float64]:
     given = [t for t in (ppm, da) if t is not None]
-    if len(given) != 1 or not (np.isfinite(given[0]) and given[0] > 0):
-        raise ImzMLError(f"expected one positive m/z tolerance, found ppm={ppm} and Da={da}; give one of them")
+    if len(given) != 1:
+        raise ImzMLError(f"expected one m/z tolerance, found ppm={ppm} and Da={da}; give one of them")
+    if not 0 < given[0] <= MAX_TOLERANCE:
+        raise ImzMLError(
+            f"expected an m/z tolerance above 0 and up to {MAX_TOLERANCE:,}, found {given[0]:g}; change it"
+        )
     return mz * ppm * 1e-6 if ppm is not None else np.full(mz.shape, float(given[0]))
 
 
@@ -122,57 +129,59 @@ def _sum_windows(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
     normalize: Normalization,
+    reference: NDArray[np.bool_],
     on_progress: Progress,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return the sums (n, rows, cols), the mean m/z of each window, and the normalisation images."""
+    """Return the sums (n, n_measured), the mean m/z of each window on ``reference``, and what to normalise by.
+
+    Measured pixels are in the order of the flat grid; those without a spectrum take no memory.
+    """
     order = np.argsort(low, kind="stable")
     reach = np.maximum.accumulate(high[order]) if low.size else high
-    shape, n_pixels = dataset.grid.shape, int(np.prod(dataset.grid.shape))
-    sums = np.zeros((low.size, n_pixels))
-    moments = np.zeros((low.size, 2))
-    pixel, stats = dataset.pixel, np.zeros((3, n_pixels))
+    measured_pixels, slot = np.unique(dataset.pixel, return_inverse=True)
+    inside = reference.ravel()[measured_pixels]
+    sums, moments = np.zeros((low.size, measured_pixels.size)), np.zeros((low.size, 2))
+    stats = np.zeros((3, measured_pixels.size))
     for chunk in iterate_chunks(dataset):
         stop = chunk.first + chunk.start.size - 1
-        where = pixel[chunk.first : stop]
-        _add_chunk(chunk.mz, chunk.intensity, chunk.start, where, order, low, high, reach, sums, moments, stats)
+        where = slot[chunk.first : stop]
+        _add_chunk(chunk.mz, chunk.intensity, chunk.start, where, order, low, high, reach, inside, sums, moments, stats)
         on_progress(stop / dataset.n_spectra, "reading spectra")
     tic, squares, counts = stats
     with np.errstate(divide="ignore", invalid="ignore"):
         mean_mz = moments[:, 1] / moments[:, 0]
         rms = np.sqrt(squares / counts)
-    factors = {"tic": tic.reshape(shape), "rms": np.nan_to_num(rms).reshape(shape)}
+    factors = {"tic": tic, "rms": np.where(counts > 0, rms, 0.0)}
     if normalize == "median":
-        factors["median"] = _median_image(dataset)
-    return sums.reshape(low.size, *shape), mean_mz, factors
+        factors["median"] = _medians(dataset, slot, measured_pixels.size)
+    return sums, mean_mz, factors
 
 
-def _median_image(dataset: Dataset) -> NDArray[np.float64]:
-    """Median intensity of each pixel over the points of all its spectra; 0 where it has none."""
-    medians = np.zeros(int(np.prod(dataset.grid.shape)))
-    pixel = dataset.pixel
-    _, position, n_here = np.unique(pixel, return_inverse=True, return_counts=True)
-    shared = n_here[position] > 1
+def _medians(dataset: Dataset, slot: NDArray[np.intp], n_measured: int) -> NDArray[np.float64]:
+    """Median intensity of each measured pixel over the points of all its spectra; 0 where it has none."""
+    medians = np.zeros(n_measured)
+    shared = np.bincount(slot)[slot] > 1
     several: dict[int, list[NDArray[np.float64]]] = {}
     for chunk in iterate_chunks(dataset):
         for i in range(chunk.start.size - 1):
             values = chunk.intensity[chunk.start[i] : chunk.start[i + 1]]
-            spectrum = chunk.first + i
-            if shared[spectrum]:
-                several.setdefault(int(pixel[spectrum]), []).append(values)
+            place = int(slot[chunk.first + i])
+            if shared[chunk.first + i]:
+                several.setdefault(place, []).append(values)
             elif values.size:
-                medians[pixel[spectrum]] = np.median(values)
+                medians[place] = np.median(values)
     for place, parts in several.items():
         values = np.concatenate(parts)
         medians[place] = np.median(values) if values.size else 0.0
-    return medians.reshape(dataset.grid.shape)
+    return medians
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_chunk(mz, intensity, start, pixel, order, low, high, reach, sums, moments, stats):  # type: ignore[no-untyped-def]
+def _add_chunk(mz, intensity, start, slot, order, low, high, reach, inside, sums, moments, stats):  # type: ignore[no-untyped-def]
     """Add each point to every window that holds it; windows may overlap, m/z need not ascend."""
     n_windows = order.size
     for spectrum in range(start.size - 1):
-        here = pixel[spectrum]
+        here = slot[spectrum]
         for point in range(start[spectrum], start[spectrum + 1]):
             value, place = intensity[point], mz[point]
             stats[0, here] += value
@@ -191,6 +200,7 @@ def _add_chunk(mz, intensity, start, pixel, order, low, high, reach, sums, momen
                 window = order[candidate]
                 if high[window] >= place:
                     sums[window, here] += value
-                    moments[window, 0] += value
-                    moments[window, 1] += value * place
+                    if inside[here]:
+                        moments[window, 0] += value
+                        moments[window, 1] += value * place
                 candidate -= 1

@@ -25,6 +25,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "l": np.dtype("<i8"),
 }
 _UM_PER_UNIT = {"UO:0000017": 1.0, "UO:0000018": 1e-3, "UO:0000016": 1e3, "UO:0000015": 1e4, None: 1.0, "": 1.0}
+MAX_GRID_PIXELS = 10_000_000
 NO_PIXEL_SIZE = "The file states no pixel size."
 _PIXEL_SIZE = {"x": "IMS:1000046", "y": "IMS:1000047"}
 
@@ -105,6 +106,10 @@ def _parse(path: Path) -> tuple[ImzMLParser, tuple[str, ...]]:
             parser = ImzMLParser(str(path), ibd_file=None)
         except ParseError as error:
             raise ImzMLError(f"expected XML in {path.name}, found an error ({error}); export it again") from error
+        except OSError as error:
+            raise MissingFileError(
+                f"expected to read {path}, found: {error.strerror or error}; check its permissions"
+            ) from error
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             # pyimzML raises whatever the first missing element leads to.
             raise ImzMLError(
@@ -147,9 +152,9 @@ def _check_coordinates(path: Path, x: NDArray[np.int64], y: NDArray[np.int64], z
     if planes.size > 1:
         raise ImzMLError(f"expected one z plane in {path.name}, found {planes.size}; export one plane a file")
     rows, cols = int(np.ptp(y)) + 1, int(np.ptp(x)) + 1
-    if rows * cols > 100_000_000:
+    if rows * cols > MAX_GRID_PIXELS:
         raise ImzMLError(
-            f"expected a grid of at most 100 million pixels in {path.name}, found {rows} x {cols}; check them"
+            f"expected a grid of at most 10 million pixels in {path.name}, found {rows} x {cols}; check them"
         )
 
 
@@ -159,6 +164,11 @@ def _check_arrays(dataset: Dataset) -> None:
     if any((a < 0).any() for a in offsets):
         raise ImzMLError(
             f"expected offsets and lengths of at least 0 in {dataset.path.name}, found negative ones; export it again"
+        )
+    if any(a.max() > size for a in offsets):  # before any product of them can overflow
+        raise ImzMLError(
+            f"expected offsets and lengths within the {size:,} bytes of {name}, found "
+            f"{max(int(a.max()) for a in offsets):,}: it is cut short or another file; copy it again"
         )
     differing = np.flatnonzero(dataset.mz_length != dataset.intensity_length)
     if differing.size:

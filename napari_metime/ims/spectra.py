@@ -39,13 +39,18 @@ def map_ibd(dataset: Dataset) -> NDArray[np.uint8]:
 def iterate_chunks(dataset: Dataset, *, max_points: int = CHUNK_POINTS) -> Iterator[Chunk]:
     """Yield all spectra in file order, about ``max_points`` points at a time."""
     raw = map_ibd(dataset)
+    for first, stop in _ranges(dataset, max_points):
+        start = np.concatenate([[0], np.cumsum(dataset.intensity_length[first:stop])]).astype(np.int64)
+        yield Chunk(first, start, _read(dataset, raw, first, stop, "mz"), _read(dataset, raw, first, stop, "intensity"))
+
+
+def _ranges(dataset: Dataset, max_points: int = CHUNK_POINTS) -> Iterator[tuple[int, int]]:
     ends = np.cumsum(dataset.intensity_length)
     first = 0
     while first < dataset.n_spectra:
         done = ends[first - 1] if first else 0
         stop = max(first + 1, int(np.searchsorted(ends, done + max_points, side="right")))
-        start = np.concatenate([[0], ends[first:stop] - done]).astype(np.int64)
-        yield Chunk(first, start, _read(dataset, raw, first, stop, "mz"), _read(dataset, raw, first, stop, "intensity"))
+        yield first, stop
         first = stop
 
 
@@ -61,16 +66,16 @@ def read_spectrum(dataset: Dataset, row: int, col: int) -> tuple[NDArray[np.floa
 
 def mz_range(dataset: Dataset) -> tuple[float, float]:
     """Lowest and highest m/z of the file; raises ImzMLError where there is not one finite m/z."""
-    if dataset.mode == "continuous":
-        axis = _read(dataset, map_ibd(dataset), 0, 1, "mz")
-        parts = [axis] if axis.size else []
-    else:
-        parts = [chunk.mz for chunk in iterate_chunks(dataset) if chunk.mz.size]
-        parts = [np.array([np.nanmin(mz), np.nanmax(mz)]) for mz in parts]
-    if not parts or not np.isfinite(np.concatenate(parts)).any():
-        raise ImzMLError(f"expected spectra with points in {dataset.path.name}, found none; export it again")
-    every = np.concatenate(parts)
-    return float(np.nanmin(every)), float(np.nanmax(every))
+    raw, low, high = map_ibd(dataset), np.inf, -np.inf
+    for first, stop in [(0, 1)] if dataset.mode == "continuous" else _ranges(dataset):
+        mz = _read(dataset, raw, first, stop, "mz")
+        finite = mz[np.isfinite(mz)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if high < low or high <= 0:
+        found = "none" if high < low else "m/z of 0 only"
+        raise ImzMLError(f"expected spectra with points in {dataset.path.name}, found {found}; export it again")
+    return low, high
 
 
 def _read(dataset: Dataset, raw: NDArray[np.uint8], first: int, stop: int, name: str) -> NDArray[np.float64]:

@@ -36,7 +36,11 @@ def association_rows(
     ]
     table = channels.table
     missing = table[~table["detected"].astype(bool)] if len(table) else table
-    for name, reason in zip(missing.get("channel", []), missing.get("reason", []), strict=True):
-        rows.append({"channel": name, "kind": "ion", "n_pixels": 0, "status": "not_measured", "reason": reason})
+    for row in missing.to_dict("records"):
+        # An ion that was looked for and hardly found is measured; one that this file cannot show is not.
+        status = "not_measured" if pd.isna(row.get("mean_intensity")) else "not_testable"
+        rows.append(
+            {"channel": row["channel"], "kind": "ion", "n_pixels": 0, "status": status, "reason": row["reason"]}
+        )
     frame = pd.DataFrame(rows, columns=list(ASSOCIATION_COLUMNS))
     return frame.assign(section_id=section_id, covariates=" ".join(covariates))

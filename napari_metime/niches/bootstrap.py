@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,21 +51,27 @@ def tile_numbers(grid: Grid, side_um: float) -> NDArray[np.intp]:
 
 
 def sum_tiles(
-    totals: NDArray[np.float64], weights: NDArray[np.float64], region: NDArray[np.bool_], tiles: NDArray[np.intp]
+    images: Sequence[NDArray[np.generic]],
+    pixel_weights: Sequence[float],
+    region: NDArray[np.bool_],
+    tiles: NDArray[np.intp],
 ) -> TileSums:
-    """Sum images of shape (n_quantities, rows, cols) over the tiles of a region.
+    """Sum images over the tiles of a region.
 
-    NaN in ``totals`` counts neither in the sum nor in the weight.
+    Parameters
+    ----------
+    images : arrays of shape (rows, cols); NaN counts neither in the sum nor in the weight
+    pixel_weights : what a pixel of each image adds to the weight: 1 for a mean, its area for a density
     """
     _, tile = np.unique(tiles[region], return_inverse=True)
     n_tiles = int(tile.max()) + 1 if tile.size else 0
-    summed = [np.empty((n_tiles, totals.shape[0])) for _ in range(2)]
-    for k in range(totals.shape[0]):
-        value, weight = totals[k][region], weights[k][region]
+    total, weight = np.empty((n_tiles, len(images))), np.empty((n_tiles, len(images)))
+    for k, (image, pixel_weight) in enumerate(zip(images, pixel_weights, strict=True)):
+        value = image[region].astype(np.float64)
         known = np.isfinite(value)
-        summed[0][:, k] = np.bincount(tile[known], weights=value[known], minlength=n_tiles)
-        summed[1][:, k] = np.bincount(tile[known], weights=weight[known], minlength=n_tiles)
-    return TileSums(*summed)
+        total[:, k] = np.bincount(tile[known], weights=value[known], minlength=n_tiles)
+        weight[:, k] = np.bincount(tile[known], minlength=n_tiles) * pixel_weight
+    return TileSums(total, weight)
 
 
 def interval(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,6 +12,9 @@ from napari_metime.niches.gradients import gradient_rows
 from napari_metime.niches.regions import region_rows
 from napari_metime.section import CellTable, ChannelSet, Grid, NicheMap, NicheResult, Progress, no_progress
 
+MAX_MISSED_SHARE = 0.2
+"""Share of cells off the tissue from which the user is told. Our default."""
+
 
 def describe_niches(
     grid: Grid,
@@ -65,7 +68,7 @@ def describe_niches(
         associations=association_rows(niches, channels, section_id=section_id, covariates=covariates),
         gradients=gradients,
         cells=_cell_rows(grid, niches, cells, pixel, margin_um),
-        warnings=_no_effector_warning(cells),
+        warnings=_warn(tissue, cells, pixel),
     )
 
 
@@ -93,10 +96,20 @@ def _cell_rows(
     ).assign(region_id=lambda table: table["region_id"].mask(table["region_id"] == 0))
 
 
-def _no_effector_warning(cells: CellTable) -> tuple[str, ...]:
-    if cells.has_role("effector").any():
-        return ()
-    return (
-        "No effector cell occurs in the whole section. That is a desert only if the marker was measured; "
-        "a marker that was not stained looks the same.",
-    )
+def _warn(tissue: NDArray[np.bool_], cells: CellTable, pixel: NDArray[np.intp]) -> tuple[str, ...]:
+    """Tell what makes the tables doubtful: cells that miss the tissue, a marker that may be missing."""
+    on_tissue = pixel >= 0
+    on_tissue[on_tissue] = tissue.ravel()[pixel[on_tissue]]
+    told = []
+    missed = 1 - on_tissue.mean()
+    if missed > MAX_MISSED_SHARE:
+        told.append(
+            f"{100 * missed:.0f} % of the cells lie off the tissue. "
+            "If the tissue should hold them, check cells.unit, cells.pixel_size_um and align."
+        )
+    if not (cells.has_role("effector") & on_tissue).any():
+        told.append(
+            "No effector cell lies on the tissue. That is a desert only if the marker was measured; "
+            "a marker that was not stained looks the same."
+        )
+    return tuple(told)

@@ -76,12 +76,16 @@ def cellular(tissue: NDArray[np.bool_], cells: NDArray[np.int64], spacing_um: tu
 
 def signed_distance_um(region: NDArray[np.bool_], spacing_um: tuple[float, float]) -> NDArray[np.float64]:
     """Distance of each pixel centre to the border of a region in µm, negative inside; inf where there is no border."""
-    half = min(spacing_um) / 2
     if not region.any() or region.all():
         return np.full(region.shape, -np.inf if region.all() else np.inf)
-    outside = ndimage.distance_transform_edt(~region, sampling=spacing_um) - half
-    inside = ndimage.distance_transform_edt(region, sampling=spacing_um) - half
-    return np.asarray(np.where(region, -inside, outside))
+    return np.asarray(np.where(region, -_to_border_um(region, spacing_um), _to_border_um(~region, spacing_um)))
+
+
+def _to_border_um(region: NDArray[np.bool_], spacing_um: tuple[float, float]) -> NDArray[np.float64]:
+    distance, nearest = ndimage.distance_transform_edt(region, sampling=spacing_um, return_indices=True)
+    # The border lies half a step before the nearest pixel beyond it, in the direction in which that pixel lies.
+    steps = np.abs(nearest - np.indices(region.shape)).max(axis=0)
+    return np.asarray(distance * (1 - 0.5 / np.maximum(steps, 1)), dtype=np.float64)
 
 
 def read_polygons(path: Path, grid: Grid) -> NDArray[np.bool_]:
@@ -100,7 +104,9 @@ def read_polygons(path: Path, grid: Grid) -> NDArray[np.bool_]:
         raise TissueError(f"expected GeoJSON of at most 100 MB, found {path.stat().st_size:,} bytes in {path.name}")
     try:
         polygons = [to_shape(g) for g in _geometries(json.loads(path.read_text(encoding="utf-8-sig")))]
+        union = shapely.union_all([shapely.make_valid(p) for p in polygons])
     except (
+        OSError,
         ValueError,
         TypeError,
         KeyError,
@@ -110,7 +116,6 @@ def read_polygons(path: Path, grid: Grid) -> NDArray[np.bool_]:
         shapely.errors.ShapelyError,
     ) as error:
         raise TissueError(f"expected GeoJSON polygons in {path.name}, found what cannot be read ({error})") from error
-    union = shapely.union_all([shapely.make_valid(p) for p in polygons if p.area > 0])
     height, width = grid.spacing_um
     y, x = np.mgrid[: grid.shape[0], : grid.shape[1]]
     mask = np.asarray(shapely.contains_xy(union, x * width, y * height), dtype=bool)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_metime.niches.bootstrap import interval, sum_tiles, tile_numbers
 from napari_metime.niches.domain import signed_distance_um
+from napari_metime.niches.labelling import count_on_grid
 from napari_metime.section import CellTable, Channel, Grid, NicheMap, Role
 
 BAND_UM = 50.0
@@ -35,9 +36,9 @@ def gradient_rows(
     names = [f"density_{role}_per_mm2" for role in _ROLES] + [f"mean_{c.name}" for c in channels]
     columns = ["section_id", "region_id", "band_low_um", "band_high_um", "area_um2"]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
-    totals, weights = _quantities(grid, cells, pixel, channels)
+    images = [count_on_grid(pixel[cells.has_role(role)], grid.shape) for role in _ROLES] + [c.image for c in channels]
+    weights = [grid.pixel_area_um2 / 1e6] * len(_ROLES) + [1.0] * len(channels)  # per mm², per pixel
     width_um = max(BAND_UM, *grid.spacing_um)
-    # Tiles as wide as a band: a band of n tiles is what its border length allows.
     tiles = tile_numbers(grid, 2 * width_um)
     rows: list[list[object]] = []
     for number in range(1, niches.n_niches + 1):
@@ -49,23 +50,8 @@ def gradient_rows(
             here = around & (band == k)
             if here.sum() < MIN_BAND_PIXELS:
                 continue
-            sums = sum_tiles(totals, weights, here, tiles)
+            sums = sum_tiles(images, weights, here, tiles)
             values = np.stack([sums.mean, *interval(sums.draws(rng))], axis=1)
             place = [section_id, str(number), k * width_um, (k + 1) * width_um, here.sum() * grid.pixel_area_um2]
             rows.append([*place, *values.ravel()])
     return pd.DataFrame(rows, columns=columns)
-
-
-def _quantities(
-    grid: Grid, cells: CellTable, pixel: NDArray[np.intp], channels: tuple[Channel, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Images to sum, and what to divide by: cells by mm², channels by pixels."""
-    totals = np.empty((len(_ROLES) + len(channels), *grid.shape))
-    weights = np.ones_like(totals)
-    for k, role in enumerate(_ROLES):
-        here = pixel[cells.has_role(role) & (pixel >= 0)]
-        totals[k] = np.bincount(here, minlength=int(np.prod(grid.shape))).reshape(grid.shape)
-        weights[k] = grid.pixel_area_um2 / 1e6
-    for k, channel in enumerate(channels, start=len(_ROLES)):
-        totals[k] = channel.image
-    return totals, weights

@@ -14,7 +14,7 @@ from napari_metime.section import Progress, no_progress
 
 FORMING_P = 0.05
 """Local p below which a window may belong to a cluster. Our default."""
-_BATCH = 16
+_BATCH_PIXELS = 4_000_000
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -41,12 +41,19 @@ class CountedCells:
         return self.n_effector / max(self.pixel.size, 1)
 
 
+def count_on_grid(pixel: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Count flat pixel indices on the grid; -1 (outside it) does not count."""
+    return np.bincount(pixel[pixel >= 0], minlength=int(np.prod(shape))).reshape(shape)
+
+
 def count_cells(pixel: NDArray[np.intp], is_effector: NDArray[np.bool_], domain: NDArray[np.bool_]) -> CountedCells:
     """Count the cells whose pixel lies in the domain; ``pixel`` is flat, -1 outside the grid."""
     inside = pixel >= 0
     inside[inside] = domain.ravel()[pixel[inside]]
     here, labels = pixel[inside], is_effector[inside]
-    return CountedCells(here, int(labels.sum()), _on_grid(here[labels], domain.shape), _on_grid(here, domain.shape))
+    return CountedCells(
+        here, int(labels.sum()), count_on_grid(here[labels], domain.shape), count_on_grid(here, domain.shape)
+    )
 
 
 class LocalEvidence:
@@ -114,8 +121,9 @@ def null_masses(
     """
     largest = np.zeros(n_permutations)
     shape = counted.cells.shape
-    for first in range(0, n_permutations, _BATCH):
-        stop = min(first + _BATCH, n_permutations)
+    batch = max(1, min(16, _BATCH_PIXELS // window.n_padded))
+    for first in range(0, n_permutations, batch):
+        stop = min(first + batch, n_permutations)
         drawn = np.stack([_draw(counted, shape, rng) for _ in range(first, stop)])
         for i, found in enumerate(window.sum(drawn), start=first):
             largest[i] = find_clusters(evidence(found))[1].max(initial=0.0)
@@ -146,8 +154,4 @@ def label_dispersion(counted: CountedCells, where: NDArray[np.bool_], tiles: NDA
 
 def _draw(counted: CountedCells, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
     chosen = rng.choice(counted.pixel.size, counted.n_effector, replace=False, shuffle=False)
-    return _on_grid(counted.pixel[chosen], shape).astype(np.float64)
-
-
-def _on_grid(pixel: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.bincount(pixel, minlength=int(np.prod(shape))).reshape(shape)
+    return count_on_grid(counted.pixel[chosen], shape).astype(np.float64)

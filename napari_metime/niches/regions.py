@@ -10,6 +10,7 @@ from skimage.measure import find_contours
 from napari_metime.niches.bootstrap import TileSums, interval, sum_tiles, tile_numbers
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.grades import RING_UM, grade_niche, log2_suppression, suppression_flags
+from napari_metime.niches.labelling import count_on_grid
 from napari_metime.section import CellTable, Channel, Grid, NicheMap, Role
 
 _ROLES: tuple[Role, ...] = ("effector", "suppressor", "tumor")
@@ -39,8 +40,10 @@ def region_rows(
     """
     area = niches.assessable if niches.assessable.any() else niches.domain
     masks = [niches.labels == k + 1 for k in range(niches.n_niches)] + [area & (niches.labels == 0), area]
-    counts: dict[str, NDArray[np.int64]] = {role: _count(pixel, cells.has_role(role), grid) for role in _ROLES}
-    counts["cells"] = _count(pixel, np.ones(cells.n_cells, bool), grid)
+    counts: dict[str, NDArray[np.int64]] = {
+        role: count_on_grid(pixel[cells.has_role(role)], grid.shape) for role in _ROLES
+    }
+    counts["cells"] = count_on_grid(pixel, grid.shape)
     table = pd.DataFrame([_shape(grid, mask, margin_um) | _contents(mask, counts) for mask in masks])
     kinds = ["niche"] * niches.n_niches + ["rest", "domain"]
     table.insert(0, "section_id", section_id)
@@ -61,11 +64,6 @@ REGION_COLUMNS = (
     "rate_ratio_high", "density_ratio", "p_region", "p_region_labelling", "log2_suppressor_effector",
     "distance_to_margin_um", "n_pixels",
 )  # fmt: skip
-
-
-def _count(pixel: NDArray[np.intp], which: NDArray[np.bool_], grid: Grid) -> NDArray[np.int64]:
-    here = pixel[which & (pixel >= 0)]
-    return np.bincount(here, minlength=int(np.prod(grid.shape))).reshape(grid.shape)
 
 
 def _shape(grid: Grid, mask: NDArray[np.bool_], margin_um: NDArray[np.float64]) -> dict[str, float]:
@@ -152,8 +150,8 @@ def _channel_sums(
 ) -> list[TileSums]:
     side_um = niches.radius_um if np.isfinite(niches.radius_um) else FALLBACK_TILE_UM
     tiles = tile_numbers(grid, max(side_um, *grid.spacing_um))
-    images = np.array([c.image for c in channels], dtype=np.float64).reshape(len(channels), *grid.shape)
-    return [sum_tiles(images, np.ones_like(images), mask, tiles) for mask in masks]
+    images = [channel.image for channel in channels]
+    return [sum_tiles(images, [1.0] * len(images), mask, tiles) for mask in masks]
 
 
 def _channel_columns(

@@ -95,7 +95,7 @@ def map_niches(
     in_window = window.sum(counted.cells.astype(np.float64))
     found = window.sum(counted.effectors.astype(np.float64))
     expected = np.asarray(in_window * counted.share, dtype=np.float64)
-    enough_tissue = window.sum(tissue.astype(np.float64)) >= MIN_TISSUE_SHARE * window.n_pixels
+    enough_tissue = window.sum(tissue.astype(np.float64)) >= MIN_TISSUE_SHARE * window.area_pixels
     assessable = mask & (expected >= MIN_EXPECTED) & (in_window >= MIN_CELLS) & enough_tissue
     if not assessable.any():
         note = f"Too few effector cells to map: {counted.n_effector} in {area_um2 / 1e6:.2f} mm²"
@@ -256,7 +256,6 @@ def _no_map(
         p_region=np.empty(0),
         radius_um=radius_um,
         note=note,
-        warnings=(note,),
     )
 
 

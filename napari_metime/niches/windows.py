@@ -49,7 +49,8 @@ class DiscWindow:
     """
 
     def __init__(self, shape: tuple[int, int], radius_um: float, spacing_um: tuple[float, float]) -> None:
-        reach_row, reach_col = (int(radius_um / s) for s in spacing_um)
+        # Beyond the grid a window holds nothing, however wide it is.
+        reach_row, reach_col = (min(int(radius_um / s), n - 1) for s, n in zip(spacing_um, shape, strict=True))
         y = np.arange(-reach_row, reach_row + 1)[:, None] * spacing_um[0]
         x = np.arange(-reach_col, reach_col + 1) * spacing_um[1]
         disc = (y**2 + x**2 <= radius_um**2).astype(np.float64)
@@ -57,7 +58,8 @@ class DiscWindow:
         self._padded = tuple(fft.next_fast_len(n + k - 1, real=True) for n, k in zip(shape, disc.shape, strict=True))
         self._corner = (reach_row, reach_col)
         self._spectrum = fft.rfft2(disc, self._padded)
-        self.n_pixels = int(disc.sum())
+        self.n_padded = int(np.prod(self._padded))
+        self.area_pixels = max(np.pi * radius_um**2 / (spacing_um[0] * spacing_um[1]), 1.0)
 
     def sum(self, images: NDArray[np.float64]) -> NDArray[np.int64]:
         """Sum integer images of shape (..., rows, cols) over the window around each pixel; exact."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.cluster.vq import kmeans2
+from scipy.cluster.vq import ClusterError, kmeans2
 from skimage.filters import threshold_otsu
 from skimage.morphology import remove_small_holes, remove_small_objects
 
@@ -44,6 +44,8 @@ def find_tissue_mask(
         Unknown method, or too few pixels to split.
     """
     n_pixels = int(measured.sum())
+    # A NaN or a negative intensity (a subtracted baseline) says nothing about tissue.
+    features = np.maximum(np.nan_to_num(features, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
     if method == "auto" and n_pixels < 4 * MIN_PIECE_PIXELS:
         return Tissue(measured, "auto", "too few pixels to look for background; every pixel counts as tissue")
     if n_pixels < 2:
@@ -68,7 +70,12 @@ def find_tissue_mask(
 def _two_groups(values: NDArray[np.float32], seed: int) -> NDArray[np.bool_]:
     """Split pixels, given as (n_features, n_pixels), by 2-means of their first principal components."""
     scores = _principal_components(values.astype(np.float64))
-    _, label = kmeans2(scores, 2, minit="++", rng=np.random.default_rng(seed))
+    if np.ptp(scores) < 1e-9:  # pixels that are all alike
+        return np.zeros(len(scores), dtype=bool)
+    try:
+        _, label = kmeans2(scores, 2, minit="++", missing="raise", rng=np.random.default_rng(seed))
+    except ClusterError:  # no two groups in them
+        return np.zeros(len(scores), dtype=bool)
     return np.asarray(label == 1)
 
 
@@ -94,7 +101,9 @@ def _principal_components(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _background(groups: NDArray[np.bool_], measured: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
     """Return the group that lies on the border, and by how much more than inside (shares)."""
-    inside = ndimage.binary_erosion(measured, np.ones((3, 3)), border_value=0)
+    # The outline of what was acquired; a pixel that was lost within it is no border.
+    acquired = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(measured, 2), np.ones((5, 5))))[2:-2, 2:-2]
+    inside = measured & ndimage.binary_erosion(acquired, np.ones((3, 3)), border_value=0)
     border = measured & ~inside
     excess = _share(groups, border) - _share(groups, inside)
     return (groups, excess) if excess >= 0 else (measured & ~groups, -excess)

@@ -64,7 +64,6 @@ def test_family_wise_p_is_uniform_under_random_labels() -> None:
         null = null_masses(counted, window, evidence, n_permutations=39, rng=rng)
         ps.append((1 + (null >= masses.max(initial=0.0)).sum()) / 40)
     assert np.mean(np.array(ps) <= 0.1) < 0.25
-    assert min(ps) >= 1 / 40
     # Ties at mass 0 make p conservative, never too small: its mean is at least one half, less noise.
     assert np.mean(ps) > 0.4
 

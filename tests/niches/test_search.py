@@ -49,11 +49,19 @@ def test_the_domain_is_the_tumour_bed(plant) -> None:  # type: ignore[no-untyped
 
 
 def test_coldness_follows_its_formula(plant) -> None:  # type: ignore[no-untyped-def]
-    section = plant(1)
-    found = search(section, radius_um=2000.0)
-    # A window over everything holds x = K of n = N: -log2((K + 0.5) / (K + 0.5)) = 0.
-    middle = found.coldness[35, 35]
-    assert middle == pytest.approx(0.0, abs=1e-6)
+    section = plant(1, rate=0.1)
+    found = search(section, radius_um=200.0)
+    pixel = section.grid.pixel_of(section.cells.x, section.cells.y)
+    in_domain = found.domain.ravel()[pixel]
+    effector = section.cells.has_role("effector") & in_domain
+    row, col = np.divmod(pixel, section.grid.shape[1])
+    for r, c in ((35, 32), (35, 45), (20, 20)):
+        near = np.hypot((row - r) * 40.0, (col - c) * 40.0) <= 200.0
+        x, n = (effector & near).sum(), (in_domain & near).sum()
+        expected = n * effector.sum() / in_domain.sum()
+        assert found.coldness[r, c] == pytest.approx(-np.log2((x + 0.5) / (expected + 0.5)), rel=1e-5)
+        assert found.expected[r, c] == pytest.approx(expected, rel=1e-5)
+    assert found.coldness[35, 32] > 1 > abs(found.coldness[20, 20])
 
 
 def test_no_effector_gives_no_map_and_says_so(plant) -> None:  # type: ignore[no-untyped-def]

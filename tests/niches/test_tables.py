@@ -34,7 +34,14 @@ def result() -> NicheResult:
     image[0, 9] = np.nan
     channels = ChannelSet(
         (Channel("A", "ion", image), Channel("r", "ratio", image)),
-        pd.DataFrame({"channel": ["A", "B"], "detected": [True, False], "reason": ["", "out of range"]}),
+        pd.DataFrame(
+            {
+                "channel": ["A", "B", "C"],
+                "detected": [True, False, False],
+                "mean_intensity": [4.0, np.nan, 0.1],
+                "reason": ["", "out of range", "found in 1 % of tissue pixels"],
+            }
+        ),
         image,
     )
     return describe_niches(GRID, every, niches, cells, channels, section_id="S1", covariates=("tumor_fraction",))
@@ -105,6 +112,25 @@ def test_cells_know_their_region(result: NicheResult) -> None:
 
 def test_associations_say_what_was_not_tested_and_not_measured(result: NicheResult) -> None:
     table = result.associations.set_index("channel")
-    assert table["status"].to_dict() == {"A": "not_testable", "r": "not_testable", "B": "not_measured"}
+    assert table["status"].to_dict() == {
+        "A": "not_testable",
+        "r": "not_testable",
+        "B": "not_measured",
+        "C": "not_testable",
+    }
     assert table.loc["B", "reason"] == "out of range"
     assert table.loc["A", "n_pixels"] == 39
+
+
+def test_a_section_whose_cells_miss_the_tissue_is_told(result: NicheResult) -> None:
+    assert result.warnings == ()
+    every, image = np.ones(SHAPE, bool), np.ones(SHAPE, np.float32)
+    x = np.array([0.0, 100.0, 5000.0])
+    ids, roles = np.array(["a", "b", "c"], dtype=object), np.array(["tumor", "tumor", "effector"], dtype=object)
+    cells = CellTable(ids, x, np.zeros(3), roles, roles, "um")
+    niches = NicheMap(every, ~every, image, image, np.zeros(SHAPE, np.int32), np.empty(0), np.nan, "")
+    channels = ChannelSet((), pd.DataFrame(), image)
+    told = describe_niches(GRID, every, niches, cells, channels, section_id="S1")
+    assert told.warnings[0].startswith("33 % of the cells lie off the tissue.")
+    assert told.warnings[1].startswith("No effector cell lies on the tissue.")
+    assert told.regions["grade"].tolist()[-1] == "desert"

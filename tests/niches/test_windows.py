@@ -22,6 +22,12 @@ def test_a_window_larger_than_the_grid_holds_everything() -> None:
     assert (DiscWindow((3, 4), 500.0, (10.0, 10.0)).sum(image) == 66).all()
 
 
+def test_a_window_of_any_width_takes_no_more_memory_than_the_grid() -> None:
+    window = DiscWindow((30, 40), 1e12, (10.0, 10.0))
+    assert window.n_padded < 10 * 30 * 40
+    assert (window.sum(np.ones((30, 40))) == 1200).all()
+
+
 def test_sums_of_a_stack_are_those_of_its_images() -> None:
     stack = np.random.default_rng(1).integers(0, 5, (3, 8, 9)).astype(float)
     window = DiscWindow((8, 9), 20.0, (10.0, 10.0))

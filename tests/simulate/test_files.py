@@ -73,8 +73,8 @@ def test_the_recipe_loads_and_names_files_that_are_there(folder):
     recipe = load_recipe(folder / "recipe.yaml")
     assert recipe.cells.roles == {"effector": ("CD8",), "suppressor": ("Treg", "Macrophage M2"), "tumor": ("Tumor",)}
     assert recipe.seed == 3
-    assert {p.name for p in input_files(recipe).values()} == {"section.imzML", "cells.csv", "landmarks.csv"}
-    assert all(p.is_file() for p in input_files(recipe).values())
+    assert {p.name for p in input_files(recipe)} == {"section.imzML", "cells.csv", "landmarks.csv"}
+    assert all(p.is_file() for p in input_files(recipe))
 
 
 def test_every_parameter_stands_in_truth_json(folder):

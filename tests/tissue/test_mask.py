@@ -62,3 +62,22 @@ def test_an_unknown_method_is_refused_in_words() -> None:
 
 def test_a_handful_of_pixels_is_all_tissue() -> None:
     assert find_tissue_mask(np.ones((2, 3, 3), np.float32), np.ones((3, 3), bool), method="auto").mask.all()
+
+
+def test_lost_pixels_do_not_hide_the_background() -> None:
+    measured = np.random.default_rng(0).random(SHAPE) > 0.03
+    found = find_tissue_mask(section(tissue=TISSUE, contrast=8.0), measured, method="auto")
+    assert overlap(found.mask, TISSUE & measured) > 0.95
+
+
+@pytest.mark.parametrize("method", ["auto", "otsu", "clusters"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e6])
+def test_a_broken_intensity_spoils_nothing(method: str, value: float) -> None:
+    features = section(tissue=TISSUE, contrast=8.0)
+    features[0] *= np.where(TISSUE, 5, 1)
+    features[:, 2, 3] = value
+    assert overlap(find_tissue_mask(features, MEASURED, method=method).mask, TISSUE) > 0.9
+
+
+def test_pixels_that_are_all_alike_are_all_tissue() -> None:
+    assert find_tissue_mask(np.ones((4, *SHAPE), np.float32), MEASURED, method="auto").mask.all()
