@@ -1,4 +1,4 @@
-"""Every parameter once: range, unit and help. Forms, the command line and saved runs read it from here."""
+"""Every parameter of a run once: range, unit and help. The window's forms and saved runs read it from here."""
 
 from __future__ import annotations
 
@@ -63,14 +63,16 @@ class ImsRecipe(_Part):
 class TissueRecipe(_Part):
     """Which pixels are tissue."""
 
-    method: str = Field("auto", min_length=1, description="auto, otsu, clusters, none, or the path of a mask image on the grid")
+    method: str = Field(
+        "auto", min_length=1, description="auto, otsu, clusters, none, or the path of a mask image on the grid"
+    )
 
 
 class ChannelsRecipe(_Part):
     """Which images to measure."""
 
     panel: str | None = Field("builtin", description="builtin, the path of a panel table, or empty for none")
-    mz: tuple[Annotated[float, Field(gt=0, le=MAX_MZ)], ...] = Field((), description="Further m/z values")
+    mz: tuple[MZ, ...] = Field((), description="Further m/z values")
     images: tuple[Path, ...] = Field((), description="Single-channel images on the grid (TIFF or .npy)")
     min_members: int = Field(3, ge=1, description="Fewest measured members of an axis for an axis score")
 

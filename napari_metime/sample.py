@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from napari_metime import __version__
+from napari_metime.errors import OutputError
 from napari_metime.section import Progress, no_progress
 
 
@@ -14,9 +16,17 @@ def sample_recipe(*, on_progress: Progress = no_progress) -> Path:
     """Return the recipe of the built-in section; simulate it where this version has not yet."""
     from napari_metime.simulate import SectionPlan, simulate_section
 
-    folder = user_cache_path("napari-metime") / f"section-{__version__}"
+    plan = SectionPlan()
+    # The plan too: between releases the version stays while the plan may change.
+    key = hashlib.sha256(repr(plan).encode()).hexdigest()[:8]
+    folder = user_cache_path("napari-metime") / f"section-{__version__}-{key}"
     recipe = folder / "recipe.yaml"
-    if not recipe.is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        simulate_section(folder, SectionPlan(), on_progress=on_progress)
-    return recipe
+    if all((folder / name).is_file() for name in ("recipe.yaml", "section.imzML", "section.ibd", "cells.csv")):
+        return recipe
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return simulate_section(folder, plan, on_progress=on_progress)
+    except OutputError:
+        if recipe.is_file():  # another process was faster
+            return recipe
+        raise

@@ -178,6 +178,8 @@ def test_landmarks_on_a_line_do_not_fix_an_affine(
         ["ion", "x.imzML", "--mz", "1", "--ppm", "5", "--da", "1", "-o", "x.npy"],
         ["ion", "x.imzML", "--mz", "nan", "--ppm", "5", "-o", "x.npy"],
         ["ion", "x.imzML", "--mz", "1", "--ppm", "5", "-o", "x.bmp"],
+        ["ion", "x.imzML", "--m", "1", "--ppm", "5", "-o", "x.npy"],
+        ["ion", "x.imzML", "--mz", "1e308", "--ppm", "5", "-o", "x.npy"],
         ["info", "none.imzML"], ["run", "none.yaml"], ["open", "none.imzML"], ["index", "x.imzML"],
     ],
 )  # fmt: skip

@@ -29,8 +29,8 @@ def grade_niche(core: tuple[int, float], ring: tuple[int, float], rest: tuple[in
 
     excluded: the ring holds more effectors per mm² than the rest (at least 1.5 times, lower 95 %
     limit above 1) and than the niche (at least 3 times, lower limit above 1.5). desert: the ring
-    holds no more than the rest. mixed: in between. undetermined: fewer than three effectors would
-    be expected in the ring at the rest's density.
+    does not hold significantly more than the rest (lower limit at most 1). mixed: in between.
+    undetermined: fewer than three effectors would be expected in the ring at the rest's density.
 
     Parameters
     ----------

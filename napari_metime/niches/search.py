@@ -36,7 +36,7 @@ BORDER_BANDWIDTH = 1 / 3
 """Bandwidth of the rate map that draws a niche's border, as a share of the window's radius. Our default."""
 BORDER_LEVEL = 0.9
 """Share of ``max_rate_ratio`` at which the border is drawn: a little inside, so the call stays cold. Our default."""
-BORDER_REACH = 0.4
+BORDER_REACH = 0.3
 """How far beyond its significant windows a niche may reach, as a share of the radius. Our default."""
 _EIGHT = np.ones((3, 3), dtype=bool)
 

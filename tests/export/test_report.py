@@ -89,7 +89,7 @@ def test_it_says_what_was_found_and_what_was_not_tested(page: _Page) -> None:
         "Not tested in this version",
         "descriptive",
         "missed by 6.1 µm",
-        "2 of 3 panel members are not measurable in this file",
+        "2 of 3 panel members are not shown",
         "not seen above the background",
         "10.1002/hbm.1058",
     ):
