@@ -17,6 +17,7 @@ MAX_RECIPE_BYTES = 1_000_000
 MAX_MZ = 1_000_000.0
 RoleKey = Literal["effector", "suppressor", "tumor"]
 POSITIVE = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MZ = Annotated[float, Field(gt=0, le=MAX_MZ)]
 ROLE_KEYS: tuple[RoleKey, ...] = ("effector", "suppressor", "tumor")
 
 
