@@ -128,7 +128,14 @@ def measure_channels(
     measured += [Channel(f"mz:{m:.4f}", "ion", found.images[len(ions) + i].copy()) for i, m in enumerate(channels.mz)]
     measured += [_image_channel(path, dataset) for path in channels.images]
     _check_names([channel.name for channel in measured])
-    return ChannelSet(tuple(measured), table, found.tic)
+    return ChannelSet(tuple(measured), table, found.tic, _broken_pixels(found.tic, dataset))
+
+
+def _broken_pixels(tic: NDArray[np.float32], dataset: Dataset) -> tuple[str, ...]:
+    n_broken = int((~np.isfinite(tic[dataset.measured])).sum())
+    return (
+        (f"{n_broken:,} pixels hold intensities that are no numbers; they count as not measured.",) if n_broken else ()
+    )
 
 
 def _check_names(names: list[str]) -> None:

@@ -78,10 +78,11 @@ def extract_ions(
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = np.where(f > 0, (np.median(known) if known.size else np.nan) / f, np.nan)
     images = np.full((mz.size, *measured.shape), np.nan, dtype=np.float32)
-    for image, total in zip(images, sums, strict=True):
-        image[measured] = total * scale  # float64 up to here, cast once
     tic = np.full(measured.shape, np.nan, dtype=np.float32)
-    tic[measured] = factors["tic"]
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is inf, as it would be in the file
+        for image, total in zip(images, sums, strict=True):
+            image[measured] = total * scale  # float64 up to here, cast once
+        tic[measured] = factors["tic"]
     return IonImages(images, mean_mz, tic)
 
 
@@ -102,8 +103,9 @@ def feature_images(dataset: Dataset, *, on_progress: Progress = no_progress) -> 
     n_bins = int(np.clip(np.ceil((high - low) / FEATURE_WIDTH), 1, 100_000))
     totals = np.zeros(n_bins)
     for chunk in iterate_chunks(dataset):
-        position = np.minimum(((chunk.mz - low) / FEATURE_WIDTH).astype(np.int64), n_bins - 1)
-        totals += np.bincount(np.maximum(position, 0), weights=chunk.intensity, minlength=n_bins)
+        counts = (chunk.mz >= low) & (chunk.mz <= high) & np.isfinite(chunk.intensity)
+        position = np.minimum(((chunk.mz[counts] - low) / FEATURE_WIDTH).astype(np.int64), n_bins - 1)
+        totals += np.bincount(position, weights=chunk.intensity[counts], minlength=n_bins)
         on_progress(0.4 * (chunk.first + chunk.start.size - 1) / dataset.n_spectra, "finding the strongest peaks")
     strongest = np.sort(np.argsort(totals, kind="stable")[::-1][:N_FEATURES])
     centre = np.asarray(low + (strongest[totals[strongest] > 0] + 0.5) * FEATURE_WIDTH, dtype=np.float64)

@@ -79,7 +79,13 @@ def open_imzml(path: Path, *, part: str | tuple[int, int, int, int] | None = Non
         intensity_dtype=_DTYPES[parser.intensityPrecision],
     )
     _check_arrays(dataset)
-    dataset = replace(dataset, mz_range=mz_range(dataset))
+    found_range, n_impossible = mz_range(dataset)
+    dataset = replace(dataset, mz_range=found_range)
+    if n_impossible:
+        told = (
+            *told,
+            f"{n_impossible:,} points have an impossible m/z (0 or less, or no number); no window holds them.",
+        )
     told = (*told, *size_told, *mode_told, *_tell_duplicates(dataset), *_tell_uuid(dataset))
     return select_part(replace(dataset, warnings=told), part)
 

@@ -12,6 +12,7 @@ from napari_metime.errors import ImzMLError, MissingFileError
 from napari_metime.section import Dataset
 
 CHUNK_POINTS = 4_000_000
+MAX_MZ = 1_000_000.0
 
 
 class Chunk(NamedTuple):
@@ -64,22 +65,32 @@ def read_spectrum(dataset: Dataset, row: int, col: int) -> tuple[NDArray[np.floa
     return mz[order], intensity[order]
 
 
-def mz_range(dataset: Dataset) -> tuple[float, float]:
-    """Lowest and highest m/z of the file; raises ImzMLError where there is not one finite m/z."""
-    raw, low, high = map_ibd(dataset), np.inf, -np.inf
+def mz_range(dataset: Dataset) -> tuple[tuple[float, float], int]:
+    """Return the lowest and highest m/z of the file, and how many points have an impossible one.
+
+    Raises
+    ------
+    ImzMLError
+        Half of the points or more have no m/z above 0 and up to a million: these are no spectra.
+    """
+    raw, low, high, n_points, n_possible = map_ibd(dataset), np.inf, -np.inf, 0, 0
     for first, stop in [(0, 1)] if dataset.mode == "continuous" else _ranges(dataset):
         mz = _read(dataset, raw, first, stop, "mz")
-        finite = mz[np.isfinite(mz)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if high < low or high <= 0:
-        found = "none" if high < low else "m/z of 0 only"
-        raise ImzMLError(f"expected spectra with points in {dataset.path.name}, found {found}; export it again")
-    return low, high
+        possible = mz[(mz > 0) & (mz <= MAX_MZ)]
+        n_points, n_possible = n_points + mz.size, n_possible + possible.size
+        if possible.size:
+            low, high = min(low, float(possible.min())), max(high, float(possible.max()))
+    if 2 * n_possible <= n_points:
+        raise ImzMLError(
+            f"expected spectra with m/z above 0 in {dataset.ibd_path.name}, found {n_possible:,} such points of "
+            f"{n_points:,}; the .ibd is damaged or belongs to another imzML, copy or export the pair again"
+        )
+    return (low, high), n_points - n_possible
 
 
 def _read(dataset: Dataset, raw: NDArray[np.uint8], first: int, stop: int, name: str) -> NDArray[np.float64]:
     offset, length = getattr(dataset, f"{name}_offset"), getattr(dataset, f"{name}_length")
     dtype = getattr(dataset, f"{name}_dtype")
     pieces = [np.frombuffer(raw, dtype, int(length[i]), int(offset[i])) for i in range(first, stop) if length[i]]
-    return np.concatenate(pieces).astype(np.float64) if pieces else np.empty(0)
+    with np.errstate(invalid="ignore"):  # a signalling NaN of a damaged file
+        return np.concatenate(pieces).astype(np.float64) if pieces else np.empty(0)

@@ -169,3 +169,25 @@ def test_offsets_that_cannot_be_are_refused(square: Path, name: str, value: str)
     edit(square, f'(name="{name}" value=")[0-9]+', rf"\g<1>{value}")
     with pytest.raises(ImzMLError, match="export it again"):
         open_imzml(square)
+
+
+def overwrite_mz(path: Path, values: bytes) -> None:
+    """Write over the first m/z of the file, just behind the identifier of the .ibd."""
+    raw = bytearray(path.with_suffix(".ibd").read_bytes())
+    raw[16 : 16 + len(values)] = values
+    path.with_suffix(".ibd").write_bytes(raw)
+
+
+def test_points_of_impossible_mz_are_told_and_left_out(square: Path) -> None:
+    overwrite_mz(square, np.array([1e35, np.nan]).tobytes())
+    dataset = open_imzml(square)
+    assert dataset.mz_range == (100.0, 300.0)
+    assert any(w.startswith("2 points have an impossible m/z") for w in dataset.warnings)
+
+
+@pytest.mark.parametrize("filler", [b"\x00", b"\xff", b"\x7f"])
+def test_an_ibd_of_anything_else_is_refused(square: Path, filler: bytes) -> None:
+    ibd = square.with_suffix(".ibd")
+    ibd.write_bytes(filler * ibd.stat().st_size)
+    with pytest.raises(ImzMLError, match="damaged or belongs to another imzML"):
+        open_imzml(square)
