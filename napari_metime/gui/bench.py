@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_metime import pipeline
 from napari_metime.errors import MetimeError, MissingFileError
 from napari_metime.gui import layers
-from napari_metime.gui.session import STEPS, Session, Step, Ticket
+from napari_metime.gui.session import STEPS, Session, Step, Ticket, ancestors
 from napari_metime.gui.words import in_one_line
-from napari_metime.gui.work import Work, prepare
+from napari_metime.gui.work import Work, names_of_parts, prepare
 from napari_metime.gui.worker import Job, Outcome, Runner
 from napari_metime.recipe import ROLE_KEYS, Recipe, load_recipe
 from napari_metime.sample import sample_recipe
@@ -54,6 +55,9 @@ class Bench(QObject):
         self._job: Job | None = None
         self._ticket: Ticket | None = None
         self._queue: deque[Step] = deque()
+        # napari tells of a stroke before it changes the layer. A child, so that it ends with the bench.
+        self._stroke = QTimer(self, singleShot=True, interval=0)
+        self._stroke.timeout.connect(self.take_painting)
 
     @property
     def viewer(self) -> ViewerModel:
@@ -70,6 +74,11 @@ class Bench(QObject):
 
     def run(self, step: Step) -> None:
         """Run a step on the session as it is now; an error in its settings stands in the step at once."""
+        has_tissue = self.take_painting()
+        if not self.session.can_run(step) or (not has_tissue and "tissue" in ancestors(step)):
+            self._queue.clear()
+            self.session.tell(f"{step}: not run, as a step before it is not done")
+            return
         try:
             work = prepare(self.session, step)
         except MetimeError as error:
@@ -80,6 +89,8 @@ class Bench(QObject):
 
     def run_all(self) -> None:
         """Run every step that is not done yet, up to the niches."""
+        self.cancel()
+        self.take_painting()
         self._queue = deque(step for step in STEPS[:-1] if not self.session.is_current(step))
         self._run_next()
 
@@ -93,10 +104,10 @@ class Bench(QObject):
         """Stop what runs; the step is as it was before."""
         self._runner.cancel()
         if self._ticket is not None:
-            if self.session.stop(self._ticket):
-                self._queue.clear()
-                self.session.tell(f"{self._ticket.step}: cancelled")
-            self._ticket = None
+            ticket, self._ticket = self._ticket, None
+            self._queue.clear()
+            self.session.stop(ticket)
+            self.session.tell(f"{ticket.step}: cancelled")
 
     def close(self) -> None:
         """Stop what runs and wait until no thread is left."""
@@ -156,29 +167,39 @@ class Bench(QObject):
         """Show a finished run as if its steps had been run here."""
         self.cancel()
         layers.clear(self.viewer)
-        self.session.fill(recipe, result, source)
+        self.session.fill(recipe, result, source, parts=names_of_parts(recipe.ims, result.dataset))
         for step in STEPS:
             self._show(step)
 
     def look_at_cells(self, path: Path) -> None:
         """List the cell types of a table and propose their roles; nothing is read beyond them."""
+        if self.session.running is not None:
+            self.session.tell(f"cells: {path.name} not taken, as a step is running")
+            return
         column = self.session.get("cells", "type")
 
         def take(ticket: Ticket, found: dict[str, tuple[int, Role]]) -> None:
             if self.session.stop(ticket):
                 roles = {role: tuple(name for name, (_, r) in found.items() if r == role) for role in ROLE_KEYS}
                 self.session.cell_types = {name: n for name, (n, _) in found.items()}
+                self.session.types_of = (path, column)
                 self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
                 self.session.changed.emit("cells")
 
+        if path != self.session.get("cells", "path"):
+            self.session.cell_types = {}
+            self.session.put("cells", "roles", {})
         self.session.put("cells", "path", path)
         self.start("cells", lambda _: pipeline.proposed_roles(path, type_column=column), take)
 
     def _take_result(self, ticket: Ticket, value: Any) -> None:
         if not self.session.finish(ticket, value):
+            self._queue.clear()
+            self.session.tell(f"{ticket.step}: dropped: what it was made of has changed")
             return
         if isinstance(value, CellTable):
             self.session.cell_types = dict(Counter(value.type.tolist()).most_common())
+            self.session.types_of = (self.session.get("cells", "path"), self.session.get("cells", "type"))
             self.session.changed.emit("cells")
         self._show(ticket.step)
         self.session.tell(f"{ticket.step}: {in_one_line(value)}")
@@ -222,16 +243,27 @@ class Bench(QObject):
         if step == "tissue":
             layer = layers.find(self.viewer, "tissue")
             if isinstance(layer, Labels):
-                layer.events.paint.connect(self._on_paint)
+                for event in (layer.events.paint, layer.events.set_data):  # undo and redo tell only of the second
+                    event.connect(self._on_stroke)
 
-    def _on_paint(self) -> None:
-        layer = layers.find(self.viewer, "tissue")
-        if not isinstance(layer, Labels):
-            return
+    def take_painting(self) -> bool:
+        """Take the mask of the tissue layer where it is not the session's; False where no tissue is left in it."""
+        viewer, data, tissue = self._viewer(), self.session.value("data"), self.session.value("tissue")
+        layer = layers.find(viewer, "tissue") if viewer is not None else None
+        if not isinstance(layer, Labels) or data is None or tissue is None:
+            return True
+        measured, mask = data.dataset.measured, layer.data > 0
         try:
-            self.session.paint_tissue(layer.data > 0)
+            if not np.array_equal(mask & measured, tissue.mask & measured):
+                self.session.paint_tissue(mask)
         except MetimeError as error:
             self.session.refuse("tissue", str(error))
+            return False
+        layers.wipe(layer, ~measured & ~self.session.value("tissue").mask)
+        return True
+
+    def _on_stroke(self) -> None:
+        self._stroke.start()
 
     def _on_progress(self, job: Job, fraction: float, text: str) -> None:
         if job is self._job and self._ticket is not None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -35,6 +36,9 @@ from napari_metime.recipe import Recipe
 
 UNITS = {"um": "µm", "ppm": "ppm"}
 LABEL_WIDTH = 108
+DECIMALS = 12
+MAX_INT = 2**31 - 1
+"""The most that Qt's box of whole numbers can hold."""
 
 
 class Row(typing.NamedTuple):
@@ -206,20 +210,20 @@ class NumberEditor:
     """A number in the range of its field."""
 
     def __init__(self, kind: type, field: FieldInfo, key: str, put: Callable[[Any], None]) -> None:
-        whole = kind is int
-        self.box: QSpinBox | QDoubleSpinBox = QSpinBox() if whole else _PlainSpinBox()
-        low, high = _range(field, 1 if whole else 1e-4)
-        if isinstance(self.box, QDoubleSpinBox):
-            self.box.setDecimals(3)
-            self.box.setRange(low, high)
-            self.box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        low, high = _range(field, 1 if kind is int else 10**-DECIMALS)
+        self.box: QSpinBox | QDoubleSpinBox = QSpinBox() if kind is int and high <= MAX_INT else _PlainSpinBox()
+        if isinstance(self.box, QSpinBox):
+            self.box.setRange(int(low), int(high))
         else:
-            self.box.setRange(int(low), int(min(high, 2**31 - 1)))
+            self.box.setDecimals(0 if kind is int else DECIMALS)
+            self.box.setRange(low, high)
+            if kind is float:
+                self.box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.box.setGroupSeparatorShown(True)
         if unit := _unit(key):
             self.box.setSuffix(f" {unit}")
         self.box.setKeyboardTracking(True)
-        self.box.valueChanged.connect(put)
+        self.box.valueChanged.connect(lambda value: put(kind(value)))
         _ignore_wheel(self.box)
 
     def widget(self) -> QWidget:
@@ -237,7 +241,8 @@ class TextEditor:
     """A number, a list of numbers or a text that may be left empty."""
 
     def __init__(self, empty: str, unit: str, read: Callable[[str], Any], put: Callable[[Any], None]) -> None:
-        self._read, self._default = read, "auto" if empty.startswith("auto") else None
+        self._read = read
+        self._default: Any = "auto" if empty.startswith("auto") else None
         self.line = QLineEdit()
         self.line.setPlaceholderText(empty)
         self.line.textEdited.connect(lambda text: put(self._value(text)))
@@ -246,6 +251,11 @@ class TextEditor:
     def widget(self) -> QWidget:
         """Return the line, with its unit."""
         return self._whole
+
+    def stand_in(self, value: str) -> None:
+        """Say what an empty line means."""
+        self._default = value
+        self.line.setPlaceholderText(value)
 
     def show(self, value: Any) -> None:
         """Show a value, but leave what is being typed alone."""
@@ -265,7 +275,7 @@ class PathEditor:
         self._whole, self.line, button = QWidget(), QLineEdit(), QPushButton("…")
         self._whole.setProperty("look", "body")
         self.line.setPlaceholderText(empty)
-        self.line.editingFinished.connect(lambda: put(as_path(self.line.text())))
+        self.line.editingFinished.connect(self._on_edited)
         button.setAccessibleName("Browse")
         button.setToolTip("Browse for a file")
         button.clicked.connect(self._on_browse)
@@ -285,6 +295,11 @@ class PathEditor:
         if text != self.line.text():
             self.line.setText(text)
         self.line.setToolTip(text)
+
+    def _on_edited(self) -> None:
+        if self.line.isModified():  # leaving the field is no choice
+            self.line.setModified(False)
+            self._put(as_path(self.line.text()))
 
     def _on_browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self._whole, "Open", "", self._files)
@@ -354,10 +369,14 @@ def _with_unit(line: QLineEdit, unit: str) -> QWidget:
 
 
 class _PlainSpinBox(QDoubleSpinBox):
-    """Shows 5, not 5.000."""
+    """Shows 5, not 5.000, and every digit that a value has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setLocale(QLocale.c())  # what is shown is read back with the same decimal point
 
     def textFromValue(self, value: float) -> str:
-        return f"{value:.6g}"
+        return np.format_float_positional(value, trim="-")
 
 
 class _WheelFilter(QObject):

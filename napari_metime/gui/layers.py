@@ -102,6 +102,13 @@ def start_painting(viewer: ViewerModel, layer: Labels) -> None:
     layer.mode = "paint"
 
 
+def wipe(layer: Labels, where: NDArray[np.bool_]) -> None:
+    """Take the labels off some pixels, so that the screen shows no tissue where none can count."""
+    if layer.data[where].any():
+        layer.data[where] = 0
+        layer.refresh()
+
+
 def select_niche(viewer: ViewerModel, label: int, centre_um: tuple[float, float], size_um: float) -> None:
     """Fly to a niche and select its label."""
     layer = find(viewer, "niches")

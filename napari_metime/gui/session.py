@@ -6,8 +6,10 @@ a screen. The state of a step is never stored; it follows from what its result w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -80,28 +82,38 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aligned:
-    """The cells in the section frame (µm), and how they came there."""
+    """The cells in the section frame (µm), how they came there, and what is doubtful about that."""
 
     cells: CellTable
     alignment: Alignment
     source_unit: Literal["px", "um"]
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source: CellTable, cells: CellTable, alignment: Alignment) -> Aligned:
+        """Put an alignment together; the warnings of the table as read stand with its own step."""
+        told = tuple(text for text in cells.warnings if text not in source.warnings)
+        return cls(cells, alignment, source.unit, told)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
-    """One start of a step: what it was started on."""
+    """One start of a step: what it was started on, and when (UTC, ISO 8601)."""
 
     step: Step
     settings: tuple[Any, ...]
     inputs: tuple[object, ...]
+    started: str
+    begin_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """A result with what it was made of."""
+    """A result with what it was made of; ``seconds`` is None where nothing was computed."""
 
     value: Any
     ticket: Ticket
+    seconds: float | None = None
 
 
 class Session:
@@ -119,6 +131,8 @@ class Session:
     def __init__(self) -> None:
         self.values = _default_values()
         self.cell_types: dict[str, int] = {}
+        self.types_of: tuple[Path, str | None] | None = None
+        """The table and the column that ``cell_types`` were listed from."""
         self.folder: Path | None = None
         self.log: list[str] = []
         self._done: dict[Step, Done] = {}
@@ -171,24 +185,25 @@ class Session:
         self.values_changed.emit()
         self.changed.emit("all")
 
-    def fill(self, recipe: Recipe, result: SectionResult, source: CellTable) -> None:
+    def fill(self, recipe: Recipe, result: SectionResult, source: CellTable, *, parts: tuple[str, ...] = ()) -> None:
         """Take a finished run as if its steps had been run here one by one; ``source`` is its cell table as read."""
         self.load(recipe)
         values: dict[Step, Any] = {
-            "data": Opened(result.dataset, result.channels.tic),
+            "data": Opened(result.dataset, result.channels.tic, parts),
             "tissue": result.tissue,
             "metabolites": result.channels,
             "cells": source,
-            "align": Aligned(result.cells, result.alignment, result.source_unit),
+            "align": Aligned.of(source, result.cells, result.alignment),
             "niches": result.niches,
         }
         for step, value in values.items():
-            self._done[step] = Done(value, self._ticket(step))
+            ticket = replace(self._ticket(step), started=result.started)
+            self._done[step] = Done(value, ticket, result.seconds.get(step))
         self.changed.emit("all")
 
     def _clear(self) -> None:
         self.values = _default_values()
-        self.cell_types, self.folder = {}, None
+        self.cell_types, self.types_of, self.folder = {}, None, None
         self._done, self._errors, self._running = {}, {}, None
 
     def state(self, step: Step) -> State:
@@ -216,7 +231,7 @@ class Session:
 
     def would_go_stale(self, step: Step) -> tuple[Step, ...]:
         """Return the done steps that a new result of this step makes stale."""
-        return tuple(s for s in STEPS if self.is_current(s) and step in _ancestors(s))
+        return tuple(s for s in STEPS if self.is_current(s) and step in ancestors(s))
 
     @property
     def running(self) -> Step | None:
@@ -242,7 +257,7 @@ class Session:
         """Take a result; False, and nothing happens, where it came too late."""
         if not self.stop(ticket):
             return False
-        self._done[ticket.step] = Done(value, ticket)
+        self._done[ticket.step] = Done(value, ticket, round(time.perf_counter() - ticket.begin_s, 3))
         self.changed.emit("all")
         return True
 
@@ -285,9 +300,10 @@ class Session:
         self.log.append(text)
         self.logged.emit(text)
 
-    def section_result(self, *, started: str) -> SectionResult:
-        """Put the results together as a run does."""
+    def section_result(self) -> SectionResult:
+        """Put the results together as a run does; it started when its earliest step did."""
         aligned: Aligned = self.value("align")
+        made = {step: self._done[step] for step in STEPS if step != "export"}
         return SectionResult(
             self.value("data").dataset,
             self.value("tissue"),
@@ -296,11 +312,13 @@ class Session:
             aligned.alignment,
             self.value("niches"),
             source_unit=aligned.source_unit,
-            started=started,
+            started=min((done.ticket.started for done in made.values() if done.ticket.started), default=""),
+            seconds={step: done.seconds for step, done in made.items() if done.seconds is not None},
         )
 
     def _ticket(self, step: Step) -> Ticket:
-        return Ticket(step, self._settings(step), self._inputs(step))
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        return Ticket(step, self._settings(step), self._inputs(step), started, time.perf_counter())
 
     def _settings(self, step: Step) -> tuple[Any, ...]:
         return tuple(self.get(section, key) for section, key in READS[step])
@@ -310,8 +328,9 @@ class Session:
         return tuple(self._done.get(need) for need in NEEDS[step])
 
 
-def _ancestors(step: Step) -> set[Step]:
-    return set(NEEDS[step]).union(*(_ancestors(need) for need in NEEDS[step]))
+def ancestors(step: Step) -> set[Step]:
+    """Return every step that a step is made of."""
+    return set(NEEDS[step]).union(*(ancestors(need) for need in NEEDS[step]))
 
 
 def _default_values() -> dict[str, Any]:

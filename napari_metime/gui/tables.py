@@ -59,7 +59,7 @@ REGION_COLUMNS = (
 )
 CHANNEL_COLUMNS = (
     Column("channel", "Metabolite", _text),
-    Column("detected", "Seen", _yes_or_no, "Click a row that was seen to show its image"),
+    Column("detected", "Seen", _yes_or_no, "Whether the panel's rule calls it detected; click a row to show its image"),
     Column("mz", "m/z", _mz),
     Column("adduct", "Adduct", _text),
     Column("axis", "Axis", _text, "Metabolic programme"),
@@ -85,20 +85,28 @@ def region_frame(regions: pd.DataFrame) -> pd.DataFrame:
 
 
 def channel_frame(channels: ChannelSet) -> pd.DataFrame:
-    """Return the rows of channels.csv and of the channels that are not in the panel, seen ones first."""
+    """Return the rows of channels.csv and of the channels that are not in it, those with an image first.
+
+    Only channels.csv says what was detected: a channel that was asked for by itself has no such verdict.
+    """
     table = channels.table
     more = [c for c in channels.channels if c.name not in set(table["channel"])]
     rows = pd.DataFrame([_row_of(channel) for channel in more], columns=list(table.columns), dtype=object)
     whole = pd.concat([rows, table.astype(object)], ignore_index=True)
-    seen = whole["detected"].astype(str).str.lower() == "true"
-    return pd.concat([whole[seen], whole[~seen]], ignore_index=True)
+    shown = whole["channel"].isin([channel.name for channel in channels.channels])
+    return pd.concat([whole[shown], whole[~shown]], ignore_index=True)
 
 
 def _row_of(channel: Channel) -> dict[str, Any]:
-    seen = channel.kind != "ion" or bool(np.any(channel.image > 0))
     mz = float(channel.name.removeprefix("mz:")) if channel.name.startswith("mz:") else np.nan
-    reason = "" if seen else "no intensity within the tolerance"
-    return {"channel": channel.name, "mz": mz, "detected": seen, "reason": reason}
+    is_empty = channel.kind == "ion" and not np.any(channel.image > 0)
+    reason = "no intensity within the tolerance" if is_empty else ""
+    return {"channel": channel.name, "mz": mz, "reason": reason}
+
+
+def _is_numeric(values: pd.Series[Any]) -> bool:
+    """Whether a column holds numbers, with or without gaps; Qt compares only values of one type."""
+    return all(isinstance(value, int | float | np.number) for value in values.dropna())
 
 
 def _is_change(column: str) -> bool:
@@ -112,12 +120,14 @@ class FrameModel(QAbstractTableModel):
         super().__init__()
         self.frame = pd.DataFrame()
         self._columns: Sequence[Column] = ()
+        self._numeric: set[str] = set()
 
     def show(self, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
         """Show another frame."""
         self.beginResetModel()
         self.frame = frame.reset_index(drop=True)
         self._columns = [column for column in columns if column.key in frame]
+        self._numeric = {column.key for column in self._columns if _is_numeric(frame[column.key])}
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
@@ -136,7 +146,9 @@ class FrameModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return column.write(value)
         if role == Qt.ItemDataRole.UserRole:
-            return value if is_known(value) else str(value)
+            if column.key in self._numeric:
+                return float(value) if is_known(value) else float("-inf")
+            return "" if pd.isna(value) else str(value)
         if role == Qt.ItemDataRole.TextAlignmentRole and is_known(value) and not isinstance(value, bool):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and column.key == "grade" and isinstance(value, str) and value:

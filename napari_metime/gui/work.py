@@ -7,13 +7,13 @@ thread, touches only frozen values.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from napari_metime import pipeline
 from napari_metime.gui.session import Aligned, Opened, Session, Step
-from napari_metime.section import Progress
+from napari_metime.recipe import ImsRecipe
+from napari_metime.section import Dataset, Progress
 
 Work = Callable[[Progress], Any]
 
@@ -36,11 +36,16 @@ def _open(session: Session) -> Work:
         dataset = pipeline.open_dataset(ims)
         dataset.grid.spacing_um  # noqa: B018 - raises here, as a run does, where the pixel size is unknown
         tic = pipeline.tic_image(dataset, on_progress=on_progress)
-        # One part of a file does not show the others: keep the names from when it was opened whole.
-        parts = pipeline.part_names(dataset) if ims.part is None or former is None else former.parts
-        return Opened(dataset, tic, parts)
+        known = former is not None and ims.part is not None
+        return Opened(dataset, tic, former.parts if known else names_of_parts(ims, dataset))
 
     return work
+
+
+def names_of_parts(ims: ImsRecipe, dataset: Dataset) -> tuple[str, ...]:
+    """Return the names of all parts of a file of which ``dataset`` may be one: a part does not show the others."""
+    whole = dataset if ims.part is None else pipeline.open_dataset(ims.model_copy(update={"part": None}))
+    return pipeline.part_names(whole)
 
 
 def _find_tissue(session: Session) -> Work:
@@ -62,9 +67,7 @@ def _read_cells(session: Session) -> Work:
 def _align(session: Session) -> Work:
     table, align = session.value("cells"), session.part("align")
     pixel_size_um = session.part("cells").pixel_size_um
-    return lambda _: Aligned(
-        *pipeline.align_cells(table, pixel_size_um=pixel_size_um, align=align), source_unit=table.unit
-    )
+    return lambda _: Aligned.of(table, *pipeline.align_cells(table, pixel_size_um=pixel_size_um, align=align))
 
 
 def _find_niches(session: Session) -> Work:
@@ -88,7 +91,7 @@ def _find_niches(session: Session) -> Work:
 
 def _export(session: Session) -> Work:
     recipe, folder = session.recipe(), results_folder(session)
-    result = session.section_result(started=datetime.now(UTC).isoformat(timespec="seconds"))
+    result = session.section_result()
 
     def work(on_progress: Progress) -> Path:
         from napari_metime.export import write_results

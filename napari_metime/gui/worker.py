@@ -74,11 +74,6 @@ class Runner(QObject):
             thread.join()
         self._threads = []
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a job runs that has not been cancelled."""
-        return self._job is not None
-
     def _run(self, job: Job) -> None:
         outcome = Outcome("crashed")
         try:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from napari_metime.gui.forms import Form, Row
 from napari_metime.gui.session import Session
 from napari_metime.recipe import ImsRecipe, NichesRecipe
@@ -49,3 +51,47 @@ def test_the_form_follows_the_session(qtbot):
     made.refresh()
     box = made.editors["tissue", "method"].widget()
     assert box.currentText() == "mask.tif"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "text"),
+    [
+        ("niches", "alpha", 0.0005, "0.0005"),
+        ("niches", "max_rate_ratio", 0.123456789, "0.123456789"),
+        ("ims", "tolerance_ppm", 0.0004, "0.0004 ppm"),
+        ("ims", "tolerance_ppm", 10_000.0, "10000 ppm"),
+        ("seed", "", 2**32 - 1, "4294967295"),
+    ],
+)
+def test_a_number_is_shown_as_it_stands_in_the_recipe(qtbot, section, key, value, text):
+    session, made = form(qtbot, Row(section, key, "Number"))
+    session.put(section, key, value)
+    made.refresh()
+    box = made.editors[section, key].widget()
+    assert (box.text(), box.value()) == (text, value)
+    assert session.get(section, key) == value
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("niches", "alpha"), ("niches", "max_rate_ratio"), ("niches", "n_permutations"), ("ims", "tolerance_ppm")],
+)
+def test_both_ends_of_a_range_are_taken_by_the_recipe(qtbot, section, key):
+    session, made = form(qtbot, Row(section, key, "Number"))
+    session.put("ims", "path", "section.imzML")
+    box = made.editors[section, key].widget()
+    for end in (box.minimum(), box.maximum()):
+        box.setValue(end)
+        assert getattr(session.part(section), key) == end
+
+
+def test_a_step_changes_the_second_digit_and_a_typed_number_is_taken(qtbot):
+    session, made = form(qtbot, Row("niches", "alpha", "Error rate"), Row("seed", "", "Seed"))
+    box = made.editors["niches", "alpha"].widget()
+    box.stepUp()
+    assert session.get("niches", "alpha") == pytest.approx(0.051, abs=1e-12)
+    box.selectAll()
+    qtbot.keyClicks(box, "0.00025")
+    assert session.get("niches", "alpha") == 0.00025
+    made.editors["seed", ""].widget().setValue(3_000_000_000)
+    assert repr(session.get("seed")) == "3000000000"

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from napari_metime.errors import RecipeError
-from napari_metime.gui.session import STEPS, Session
+from napari_metime.gui.session import STEPS, Aligned, Opened, Session
 from napari_metime.recipe import load_recipe
 
 
@@ -99,6 +100,20 @@ def test_a_wrong_setting_is_told_in_the_words_of_a_recipe(tmp_path, session, sec
     with pytest.raises(RecipeError) as by_window:
         session.part(section)
     assert str(by_file.value) == f"recipe.yaml: {by_window.value}"
+
+
+def test_a_result_keeps_when_its_steps_started_and_how_long_they_took(monkeypatch, session):
+    clock_s = iter(range(0, 1000, 10))
+    monkeypatch.setattr("napari_metime.gui.session.time.perf_counter", lambda: float(next(clock_s)))
+    before = datetime.now(UTC).isoformat(timespec="seconds")
+    first = session.begin("data")
+    assert session.finish(first, Opened(None, None))
+    do(session, "tissue", "metabolites", "cells")
+    assert session.finish(session.begin("align"), Aligned(None, None, "um"))
+    do(session, "niches")
+    result = session.section_result()
+    assert result.started == first.started >= before
+    assert result.seconds == dict.fromkeys(("data", "tissue", "metabolites", "cells", "align", "niches"), 10.0)
 
 
 def test_a_loaded_recipe_comes_back_whole(recipe):

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_metime.gui.tables import REGION_COLUMNS, FrameView, channel_frame, region_columns, region_frame
+from napari_metime.gui.tables import (
+    CHANNEL_COLUMNS,
+    REGION_COLUMNS,
+    FrameView,
+    channel_frame,
+    region_columns,
+    region_frame,
+)
 from napari_metime.section import Channel, ChannelSet
 
 
@@ -56,11 +63,36 @@ def test_a_click_on_a_sorted_table_chooses_the_right_row(qtbot):
     assert [index.row() for index in view.selectionModel().selectedRows()] == [2]
 
 
-def test_an_m_over_z_without_any_intensity_is_not_said_to_be_seen():
+def test_an_m_over_z_without_any_intensity_says_so():
     empty, full = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
     table = pd.DataFrame({"channel": ["Glucose"], "mz": [179.0561], "detected": [False], "reason": ["too weak"]})
     channels = (Channel("mz:100.0000", "ion", empty), Channel("mz:89.0244", "ion", full))
     frame = channel_frame(ChannelSet(channels, table, empty))
-    assert frame["channel"].tolist() == ["mz:89.0244", "mz:100.0000", "Glucose"]
-    assert frame["detected"].tolist() == [True, False, False]
-    assert frame["reason"].tolist()[1] == "no intensity within the tolerance"
+    assert frame["channel"].tolist() == ["mz:100.0000", "mz:89.0244", "Glucose"]
+    assert frame["reason"].tolist() == ["no intensity within the tolerance", "", "too weak"]
+
+
+def test_seen_is_what_channels_csv_calls_detected(qtbot):
+    full = np.ones((2, 2), np.float32)
+    table = pd.DataFrame({"channel": ["Glucose", "Lactate"], "mz": [179.0561, 89.0244], "detected": [False, True]})
+    channels = (Channel("Lactate", "ion", full), Channel("mz:100.0000", "ion", full))
+    view = FrameView()
+    qtbot.addWidget(view)
+    view.show_frame(channel_frame(ChannelSet(channels, table, full)), CHANNEL_COLUMNS)
+    seen = {row["Metabolite"]: row["Seen"] for row in (texts(view, i) for i in range(3))}
+    assert seen == {"mz:100.0000": "–", "Lactate": "yes", "Glucose": "no"}
+
+
+@pytest.mark.parametrize("dtype", [float, object])
+def test_a_gap_sorts_below_every_number(qtbot, dtype):
+    view = FrameView(sortable=True)
+    qtbot.addWidget(view)
+    ratios = pd.Series([10.0, np.nan, 9.0, np.nan, 100.0, -1.0], dtype=dtype)
+    view.show_frame(pd.DataFrame({"rate_ratio": ratios}), REGION_COLUMNS)
+    for order, wanted in (
+        (Qt.SortOrder.DescendingOrder, ["100", "10", "9.0", "−1.0", "–", "–"]),
+        (Qt.SortOrder.AscendingOrder, ["–", "–", "−1.0", "9.0", "10", "100"]),
+    ):
+        view.sortByColumn(0, order)
+        model = view.model()
+        assert [model.data(model.index(i, 0)) for i in range(6)] == wanted

@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_metime.export.colours import ROLE_COLOURS
-from napari_metime.gui.forms import LABEL_WIDTH, PathEditor, Row
+from napari_metime.gui.bench import Bench
+from napari_metime.gui.forms import LABEL_WIDTH, PathEditor, Row, TextEditor
 from napari_metime.gui.panels.step_panel import StepPanel, looking, wrapped
 from napari_metime.recipe import ROLE_KEYS
 from napari_metime.section import ROLES, Role
@@ -43,6 +44,13 @@ class CellsPanel(StepPanel):
         Row("cells", "y", "Column of y", empty="recognised"),
         Row("cells", "type", "Column of type", empty="recognised"),
     )
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        editor = self.forms[1].editors["cells", "type"]
+        assert isinstance(editor, TextEditor)
+        self._type_line = editor.line
+        self._type_line.editingFinished.connect(self._on_type)
 
     def build(self, box: QVBoxLayout) -> None:
         """Add the file, the settings and the table of roles."""
@@ -75,6 +83,8 @@ class CellsPanel(StepPanel):
         """Show the session."""
         super().refresh()
         self.file.show(self.session.get("cells", "path"))
+        for widget in (self.file.widget(), self._type_line):
+            widget.setEnabled(self.session.running is None)
         types = self.types()
         self.table.show_types(types)
         for widget in (self.confirm, self.table):
@@ -89,8 +99,14 @@ class CellsPanel(StepPanel):
         return {name: (counts.get(name), role_of.get(name, "other")) for name in names}
 
     def _on_file(self, path: Path | None) -> None:
-        if path is not None and path != self.session.get("cells", "path"):
+        if path is not None:
             self.bench.look_at_cells(path)
+
+    def _on_type(self) -> None:
+        path, column = self.session.get("cells", "path"), self.session.get("cells", "type")
+        if path is not None and self._type_line.isModified() and (path, column) != self.session.types_of:
+            self.bench.look_at_cells(path)
+        self._type_line.setModified(False)
 
     def _on_role(self, name: str, role: Role) -> None:
         chosen = {n: r for n, (_, r) in self.types().items()} | {name: role}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_metime.gui.forms import ChoiceEditor, Row
+from napari_metime.gui.forms import ChoiceEditor, Row, TextEditor
 from napari_metime.gui.panels.step_panel import StepPanel, looking
 
 
@@ -52,6 +52,7 @@ class DataPanel(StepPanel):
 
     def refresh(self) -> None:
         """Show the session; before there is a file, only how to get one."""
+        self._name_by_file()
         super().refresh()
         chosen, idle = self.can_run(), self.session.running is None
         self.start.setVisible(idle)
@@ -66,6 +67,12 @@ class DataPanel(StepPanel):
         self.primary.setVisible(chosen and self.session.state("data") != "done")
         self.button_row.setVisible(chosen and idle)
         self._offer_parts()
+
+    def _name_by_file(self) -> None:
+        path, editor = self.session.get("ims", "path"), self.forms[0].editors["section", "id"]
+        assert isinstance(editor, TextEditor)
+        if path is not None:
+            editor.stand_in(path.stem)
 
     def _offer_parts(self) -> None:
         opened = self.session.value("data")
