@@ -133,9 +133,9 @@ def measure_channels(
 
 def _broken_pixels(tic: NDArray[np.float32], dataset: Dataset) -> tuple[str, ...]:
     n_broken = int((~np.isfinite(tic[dataset.measured])).sum())
-    return (
-        (f"{n_broken:,} pixels hold intensities that are no numbers; they count as not measured.",) if n_broken else ()
-    )
+    if n_broken == 0:
+        return ()
+    return (f"Pixels with intensities that are no numbers: {n_broken:,}; they count as not measured.",)
 
 
 def _check_names(names: list[str]) -> None:

@@ -12,7 +12,7 @@ from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.errors import AlignmentError, Cancelled, ImzMLError, RecipeError
 from napari_metime.pipeline import align_cells, find_tissue, measure_channels, open_dataset, run
-from napari_metime.recipe import AlignRecipe, ImsRecipe, Recipe, TissueRecipe, load_recipe
+from napari_metime.recipe import AlignRecipe, ChannelsRecipe, ImsRecipe, Recipe, TissueRecipe, load_recipe
 from napari_metime.section import CellTable, SectionResult
 
 
@@ -93,6 +93,18 @@ def test_the_recipe_overrules_the_file(recipe: Recipe) -> None:
     dataset = open_dataset(recipe.ims.model_copy(update={"pixel_size_um": (30.0, 20.0), "polarity": "positive"}))
     assert dataset.grid.pixel_size_um == (30.0, 20.0)
     assert dataset.polarity == "positive"
+
+
+def test_broken_intensities_are_told(tmp_path: Path) -> None:
+    with ImzMLWriter(str(tmp_path / "s.imzML")) as writer:
+        for x, value in enumerate([1.0, np.nan, 2.0], start=1):
+            writer.addSpectrum(np.array([100.0]), np.array([value]), (x, 1))
+    ims = ImsRecipe(path=tmp_path / "s.imzML", pixel_size_um=20.0)
+    dataset = open_dataset(ims)
+    tissue = find_tissue(dataset, TissueRecipe(method="none"))
+    found = measure_channels(dataset, tissue, ims, ChannelsRecipe(panel=None, mz=(100.0,)))
+    assert found.warnings == ("Pixels with intensities that are no numbers: 1; they count as not measured.",)
+    np.testing.assert_allclose(found.channels[0].image, [[1.5, np.nan, 1.5]])
 
 
 def test_a_pixel_size_that_the_recipe_gives_is_not_missed(tmp_path: Path) -> None:

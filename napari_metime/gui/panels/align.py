@@ -10,7 +10,7 @@ from napari_metime.gui.bench import Bench
 from napari_metime.gui.forms import LABEL_WIDTH, ChoiceEditor, PathEditor, field_of
 from napari_metime.gui.panels.step_panel import StepPanel
 
-WAYS = [("by landmarks", "landmarks"), ("by a matrix", "matrix"), ("already on the section", "none")]
+WAYS = [("by landmarks", "landmarks"), ("by a matrix", "matrix"), ("already in µm", "none")]
 TRANSFORMS = [("rigid (no scaling)", "rigid"), ("similarity (scaled)", "similarity"), ("affine (sheared)", "affine")]
 
 
