@@ -26,6 +26,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _UM_PER_UNIT = {"UO:0000017": 1.0, "UO:0000018": 1e-3, "UO:0000016": 1e3, "UO:0000015": 1e4, None: 1.0, "": 1.0}
 MAX_GRID_PIXELS = 10_000_000
+MAX_OFFSET = 1 << 50
 NO_PIXEL_SIZE = "The file states no pixel size."
 _PIXEL_SIZE = {"x": "IMS:1000046", "y": "IMS:1000047"}
 
@@ -171,10 +172,10 @@ def _check_arrays(dataset: Dataset) -> None:
         raise ImzMLError(
             f"expected offsets and lengths of at least 0 in {dataset.path.name}, found negative ones; export it again"
         )
-    if any(a.max() > size for a in offsets):  # before any product of them can overflow
+    largest = max(int(a.max()) for a in offsets)
+    if largest > MAX_OFFSET:  # sums and products of these would overflow
         raise ImzMLError(
-            f"expected offsets and lengths within the {size:,} bytes of {name}, found "
-            f"{max(int(a.max()) for a in offsets):,}: it is cut short or another file; copy it again"
+            f"expected offsets and lengths in the .ibd in {dataset.path.name}, found {largest:,}; export it again"
         )
     differing = np.flatnonzero(dataset.mz_length != dataset.intensity_length)
     if differing.size:

@@ -105,9 +105,11 @@ def test_a_missing_ibd_is_named(square: Path) -> None:
 
 def test_a_truncated_ibd_names_the_first_bad_pixel(square: Path) -> None:
     ibd = square.with_suffix(".ibd")
-    ibd.write_bytes(ibd.read_bytes()[:-4])
-    with pytest.raises(ImzMLError, match="cut short from pixel x=7, y=61"):
-        open_imzml(square)
+    whole = ibd.read_bytes()
+    for left, place in ((len(whole) - 4, "x=7, y=61"), (20, "x=5, y=60")):
+        ibd.write_bytes(whole[:left])
+        with pytest.raises(ImzMLError, match=f"cut short from pixel {place}"):
+            open_imzml(square)
 
 
 @pytest.mark.parametrize("text", ["", "no xml at all", "<html></html>", "<mzML xmlns='http://psi.hupo.org/ms/mzml'>"])
@@ -164,7 +166,10 @@ def test_lengths_that_differ_name_the_pixel(square: Path) -> None:
         open_imzml(square)
 
 
-@pytest.mark.parametrize(("name", "value"), [("external offset", "-8"), ("external offset", str(2**70))])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("external offset", "-8"), ("external offset", str(2**70)), ("external array length", str(2**61))],
+)
 def test_offsets_that_cannot_be_are_refused(square: Path, name: str, value: str) -> None:
     edit(square, f'(name="{name}" value=")[0-9]+', rf"\g<1>{value}")
     with pytest.raises(ImzMLError, match="export it again"):
