@@ -11,6 +11,7 @@ clean_up() {
   rm -rf "$scratch"
 }
 trap clean_up EXIT
+trap 'exit 143' TERM HUP
 
 if [ "$(uname -s)" = Linux ]; then
   # The server picks a free display number itself, so runs side by side do not collide.

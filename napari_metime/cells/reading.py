@@ -123,7 +123,7 @@ def _types(values: pd.Series[str]) -> tuple[list[str], NDArray[np.intp]]:
 
 def _counts(names: Sequence[str], codes: NDArray[np.intp]) -> dict[str, int]:
     counts = np.bincount(codes, minlength=len(names))
-    return {names[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable") if names[i]}
+    return {names[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable").tolist() if names[i]}
 
 
 def _untyped_warning(names: Sequence[str], codes: NDArray[np.intp]) -> tuple[str, ...]:

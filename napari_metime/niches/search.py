@@ -193,7 +193,7 @@ def _effector_ratio(frame: _Frame, rest: NDArray[np.bool_]) -> NDArray[np.float6
     effectors = _blur(counted.effectors, sigma)
     ratios = []
     for base in (counted.cells, frame.domain.astype(np.int64)):
-        expected = _blur(base, sigma) * counted.effectors[rest].sum() / max(base[rest].sum(), 1)
+        expected = _blur(base, sigma) * (int(counted.effectors[rest].sum()) / max(int(base[rest].sum()), 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios.append(np.where(expected > 1e-12, effectors / expected, np.inf))
     return np.asarray(np.maximum(*ratios))
