@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metime.errors import AlignmentError, MissingFileError, OutputError
+from napari_metime.errors import AlignmentError, MissingFileError
 
 COLUMNS = ("source_x", "source_y", "target_x_um", "target_y_um")
 MAX_BYTES = 1_000_000
@@ -41,21 +41,6 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
     landmarks = [_numbers(path.name, line, row, places) for line, row in rows[1:]]
     _check_once(path.name, [line for line, _ in rows[1:]], landmarks)
     return np.array(landmarks, dtype=np.float64).reshape(-1, 4)
-
-
-def write_landmarks(path: Path, landmarks: NDArray[np.float64]) -> None:
-    """Write landmarks of shape (n, 4) so that they read back exactly.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
-    """
-    lines = [",".join(COLUMNS), *(",".join(f"{value:.17g}" for value in row) for row in landmarks)]
-    try:
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(f"expected to write {path}, found {error.strerror or error}; choose another place") from error
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

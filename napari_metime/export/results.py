@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from napari_metime.export.folder import PROVENANCE_NAME, check_output_folder, replaced_folder
 from napari_metime.export.images import write_ome_tiff
@@ -14,11 +13,10 @@ from napari_metime.export.provenance import input_checksums, provenance
 from napari_metime.export.report import render_report
 from napari_metime.export.strict_json import json_text
 from napari_metime.export.tables import write_table
-from napari_metime.recipe import AlignRecipe, Recipe, dump_recipe
+from napari_metime.recipe import Recipe, dump_recipe
 from napari_metime.section import Progress, SectionResult, no_progress
 
 _TISSUE_NAME = "tissue.ome.tif"
-_LANDMARKS_NAME = "landmarks.csv"
 
 
 def write_results(
@@ -26,7 +24,6 @@ def write_results(
     recipe: Recipe,
     out: Path,
     *,
-    clicked_landmarks: bool = False,
     on_progress: Progress = no_progress,
 ) -> Path:
     """Write every output file of a run into the folder ``out``.
@@ -37,12 +34,10 @@ def write_results(
     Parameters
     ----------
     recipe : Recipe
-        What was run. The recipe.yaml in ``out`` has its paths re-anchored; a painted tissue mask
-        and clicked landmarks are saved beside it and named by it.
+        What was run. The recipe.yaml in ``out`` has its paths re-anchored; a painted tissue mask is
+        saved beside it and named by it.
     out : Path
         Absent, empty, or results that we wrote, which are replaced.
-    clicked_landmarks : bool
-        The landmarks of the alignment were set by hand; ``recipe.align`` is not looked at then.
 
     Returns
     -------
@@ -56,15 +51,13 @@ def write_results(
     MissingFileError
         An input has gone since it was read.
     """
-    check_output_folder(out, recipe.model_copy(update={"align": "none"}) if clicked_landmarks else recipe)
+    check_output_folder(out, recipe)
     final = out.resolve()
     with replaced_folder(final) as folder:
-        written = _rerunnable(result, recipe, final, clicked_landmarks=clicked_landmarks)
+        written = _rerunnable(result, recipe, final)
         inputs = input_checksums(result, written, final, on_progress=lambda done, text: on_progress(0.5 * done, text))
         on_progress(0.5, "writing the tables")
         _write_tables(result, folder)
-        if clicked_landmarks:
-            _write_landmarks(result, folder)
         on_progress(0.7, "writing the images")
         _write_images(result, folder)
         _write_polygons(result, recipe.section.id, folder)
@@ -79,16 +72,12 @@ def write_results(
     return out
 
 
-def _rerunnable(result: SectionResult, recipe: Recipe, final: Path, *, clicked_landmarks: bool) -> Recipe:
-    """Name what a person did by hand as files of the results folder."""
-    changes: dict[str, object] = {}
-    if result.tissue.method == "painted":
-        changes["tissue"] = recipe.tissue.model_copy(update={"method": str(final / _TISSUE_NAME)})
-    if clicked_landmarks:
-        changes["align"] = AlignRecipe.model_validate(
-            {"landmarks": final / _LANDMARKS_NAME, "transform": result.alignment.kind}
-        )
-    return recipe.model_copy(update=changes)
+def _rerunnable(result: SectionResult, recipe: Recipe, final: Path) -> Recipe:
+    """Name what a person did by hand as a file of the results folder."""
+    if result.tissue.method != "painted":
+        return recipe
+    painted = recipe.tissue.model_copy(update={"method": str(final / _TISSUE_NAME)})
+    return recipe.model_copy(update={"tissue": painted})
 
 
 def _write_tables(result: SectionResult, folder: Path) -> None:
@@ -98,11 +87,6 @@ def _write_tables(result: SectionResult, folder: Path) -> None:
     write_table(niches.gradients, folder / "gradients.csv")
     write_table(niches.cells, folder / "cells.csv")
     write_table(result.channels.table, folder / "channels.csv")
-
-
-def _write_landmarks(result: SectionResult, folder: Path) -> None:
-    columns = ["source_x", "source_y", "target_x_um", "target_y_um"]
-    write_table(pd.DataFrame(result.alignment.landmarks, columns=columns), folder / _LANDMARKS_NAME)
 
 
 def _write_images(result: SectionResult, folder: Path) -> None:

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from napari_metime.niches.bootstrap import interval, sum_tiles, tile_numbers
 from napari_metime.niches.domain import signed_distance_um
-from napari_metime.niches.labelling import count_on_grid
-from napari_metime.section import CellTable, Channel, Grid, NicheMap, Role
+from napari_metime.niches.labelling import COUNTED_ROLES, count_on_grid
+from napari_metime.section import CellTable, Channel, Grid, NicheMap
 
 BAND_UM = 50.0
 MAX_DISTANCE_UM = 300.0
 MIN_BAND_PIXELS = 3
-_ROLES: tuple[Role, ...] = ("effector", "suppressor", "tumor")
 
 
 def gradient_rows(
@@ -33,11 +32,13 @@ def gradient_rows(
     Bands are 50 µm wide (or a pixel), negative inside the niche, up to 300 µm outside it on tissue;
     other niches are left out.
     """
-    names = [f"density_{role}_per_mm2" for role in _ROLES] + [f"mean_{c.name}" for c in channels]
+    names = [f"density_{role}_per_mm2" for role in COUNTED_ROLES] + [f"mean_{c.name}" for c in channels]
     columns = ["section_id", "region_id", "band_low_um", "band_high_um", "area_um2"]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
-    images = [count_on_grid(pixel[cells.has_role(role)], grid.shape) for role in _ROLES] + [c.image for c in channels]
-    weights = [grid.pixel_area_um2 / 1e6] * len(_ROLES) + [1.0] * len(channels)  # per mm², per pixel
+    images = [count_on_grid(pixel[cells.has_role(role)], grid.shape) for role in COUNTED_ROLES] + [
+        c.image for c in channels
+    ]
+    weights = [grid.pixel_area_um2 / 1e6] * len(COUNTED_ROLES) + [1.0] * len(channels)  # per mm², per pixel
     width_um = max(BAND_UM, *grid.spacing_um)
     tiles = tile_numbers(grid, 2 * width_um)
     rows: list[list[object]] = []

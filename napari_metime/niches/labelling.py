@@ -10,12 +10,13 @@ from scipy import ndimage
 from scipy.special import gammaln
 
 from napari_metime.niches.windows import DiscWindow
-from napari_metime.section import Progress, no_progress
+from napari_metime.section import Progress, Role, no_progress
 
 FORMING_P = 0.05
 """Local p below which a window may belong to a cluster. Our default."""
 _BATCH_PIXELS = 4_000_000
-_EIGHT = np.ones((3, 3), dtype=bool)
+EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
+COUNTED_ROLES: tuple[Role, ...] = ("effector", "suppressor", "tumor")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +100,8 @@ def _evidence_table(n_cells: int, n_effector: int, sizes: NDArray[np.int64]) -> 
 
 def find_clusters(evidence: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Return connected clusters of evidence (8-connected, opened by one pixel) and their mass (sum of -log10 p)."""
-    opened = ndimage.binary_opening(evidence > 0, _EIGHT)
-    labels, n_clusters = ndimage.label(opened, _EIGHT)
+    opened = ndimage.binary_opening(evidence > 0, EIGHT_CONNECTED)
+    labels, n_clusters = ndimage.label(opened, EIGHT_CONNECTED)
     masses = np.bincount(labels.ravel(), weights=evidence.ravel(), minlength=n_clusters + 1)[1:]
     return labels.astype(np.int32), masses.astype(np.float64)
 

@@ -10,10 +10,9 @@ from skimage.measure import find_contours
 from napari_metime.niches.bootstrap import TileSums, interval, sum_tiles, tile_numbers
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.grades import RING_UM, grade_niche, log2_suppression, suppression_flags
-from napari_metime.niches.labelling import count_on_grid
-from napari_metime.section import CellTable, Channel, Grid, NicheMap, Role
+from napari_metime.niches.labelling import COUNTED_ROLES, count_on_grid
+from napari_metime.section import CellTable, Channel, Grid, NicheMap
 
-_ROLES: tuple[Role, ...] = ("effector", "suppressor", "tumor")
 FALLBACK_TILE_UM = 150.0
 """Side of the bootstrap's tiles where there is no window radius to take."""
 
@@ -41,7 +40,7 @@ def region_rows(
     area = niches.assessable if niches.assessable.any() else niches.domain
     masks = [niches.labels == k + 1 for k in range(niches.n_niches)] + [area & (niches.labels == 0), area]
     counts: dict[str, NDArray[np.int64]] = {
-        role: count_on_grid(pixel[cells.has_role(role)], grid.shape) for role in _ROLES
+        role: count_on_grid(pixel[cells.has_role(role)], grid.shape) for role in COUNTED_ROLES
     }
     counts["cells"] = count_on_grid(pixel, grid.shape)
     table = pd.DataFrame([_shape(grid, mask, margin_um) | _contents(mask, counts) for mask in masks])
@@ -96,15 +95,15 @@ def _against_rest(table: pd.DataFrame, niches: NicheMap) -> pd.DataFrame:
     n = niches.n_niches
     niche = np.arange(len(table)) < n
     area_mm2 = table["area_um2"].to_numpy(np.float64) / 1e6
-    count = {name: table[f"n_{name}"].to_numpy(np.float64) for name in (*_ROLES, "cells")}
-    density = {role: _divide(count[role], area_mm2) for role in _ROLES}
+    count = {name: table[f"n_{name}"].to_numpy(np.float64) for name in (*COUNTED_ROLES, "cells")}
+    density = {role: _divide(count[role], area_mm2) for role in COUNTED_ROLES}
     share = _divide(count["effector"], count["cells"])
     flags = suppression_flags(
         count["suppressor"][:n], count["effector"][:n], (count["suppressor"][n], count["effector"][n])
     )
     p = np.concatenate([niches.p_region, [np.nan, np.nan]])
     return table.assign(
-        **{f"density_{role}_per_mm2": density[role] for role in _ROLES},
+        **{f"density_{role}_per_mm2": density[role] for role in COUNTED_ROLES},
         expected_effector=count["cells"] * share[n],
         rate_ratio=np.where(niche, _divide(share, share[n]), np.nan),
         # The cells that chose the region cannot say how sure its rate is: filled by a later version.

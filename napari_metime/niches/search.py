@@ -13,6 +13,7 @@ from napari_metime.errors import CellTableError, TissueError
 from napari_metime.niches.bootstrap import tile_numbers
 from napari_metime.niches.domain import cellular, signed_distance_um, tumor_bed
 from napari_metime.niches.labelling import (
+    EIGHT_CONNECTED,
     CountedCells,
     LocalEvidence,
     count_cells,
@@ -38,7 +39,6 @@ BORDER_LEVEL = 0.9
 """Share of ``max_rate_ratio`` at which the border is drawn: a little inside, so the call stays cold. Our default."""
 BORDER_REACH = 0.3
 """How far beyond its significant windows a niche may reach, as a share of the radius. Our default."""
-_EIGHT = np.ones((3, 3), dtype=bool)
 
 
 def map_niches(
@@ -174,7 +174,7 @@ def _draw_regions(
     low = _effector_ratio(frame, frame.assessable & ~core) < BORDER_LEVEL * frame.max_rate_ratio
     near = signed_distance_um(core, frame.grid.spacing_um) <= BORDER_REACH * frame.radius_um
     drawn = _open(low & near & frame.assessable, frame.radius_um / 2, frame.grid.spacing_um)
-    regions, n_regions = ndimage.label(drawn, _EIGHT)
+    regions, n_regions = ndimage.label(drawn, EIGHT_CONNECTED)
     p_region = np.ones(n_regions)
     for number in range(1, n_regions + 1):
         touched = np.unique(labels[(regions == number) & core])
