@@ -7,8 +7,9 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -68,21 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     opened = add("open", _open)
     opened.add_argument("files", type=Path, nargs="+", metavar="FILE|RECIPE.yaml", help="imzML files, or one recipe")
 
-    info = add("info", _info)
-    info.add_argument("file", type=Path, metavar="FILE.imzML")
-    info.add_argument("--json", action="store_true", help="print JSON")
-
-    ion = add("ion", _ion)
-    ion.add_argument("file", type=Path, metavar="FILE.imzML")
-    ion.add_argument("--mz", type=float, nargs="+", required=True, metavar="M", help="one m/z or several")
-    tolerance = ion.add_mutually_exclusive_group(required=True)
-    tolerance.add_argument("--ppm", type=float, metavar="P", help="half width of the window in ppm")
-    tolerance.add_argument("--da", type=float, metavar="D", help="half width of the window in Da")
-    ion.add_argument("--normalize", choices=["none", "tic", "rms", "median"], default="none")
-    ion.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT", help="x.npy, x.ome.tif or x.png")
-
-    panel = add("panel", _panel)
-    panel.add_argument("file", type=Path, metavar="FILE.imzML")
+    _add_file_commands(add)
 
     run = add("run", _run)
     run.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
@@ -99,13 +86,48 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> None:
+    """Add the commands that take one imzML."""
+    info = add("info", _info)
+    info.add_argument("file", type=Path, metavar="FILE.imzML")
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+    ion = add("ion", _ion)
+    ion.add_argument("file", type=Path, metavar="FILE.imzML")
+    ion.add_argument("--mz", type=float, nargs="+", required=True, metavar="M", help="one m/z or several")
+    tolerance = ion.add_mutually_exclusive_group(required=True)
+    tolerance.add_argument("--ppm", type=float, metavar="P", help="half width of the window in ppm")
+    tolerance.add_argument("--da", type=float, metavar="D", help="half width of the window in Da")
+    ion.add_argument("--normalize", choices=["none", "tic", "rms", "median"], default="none")
+    kinds = ".npy, .ome.tif, .png, .h5ad or .zarr"
+    ion.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT", help=kinds)
+
+    save = add("save", _save)
+    save.add_argument("file", type=Path, metavar="FILE.imzML")
+    save.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT.imzML")
+    save.add_argument("--part", metavar="NAME", help="keep one part of the grid, as info names it")
+    save.add_argument("--mask", type=Path, metavar="MASK.tif", help="keep pixels above 0 of an image on the grid")
+    save.add_argument("--mz", type=float, nargs="+", metavar="M", help="keep points around these m/z")
+    save.add_argument("--ppm", type=float, metavar="P", help="half width of the windows in ppm")
+    save.add_argument("--mode", choices=["processed", "continuous"], help="else as the file")
+
+    index = add("index", _index)
+    index.add_argument("file", type=Path, metavar="FILE.imzML")
+    index.add_argument("--cache", type=Path, metavar="DIR", help="folder of the index; else beside the file")
+
+    panel = add("panel", _panel)
+    panel.add_argument("file", type=Path, metavar="FILE.imzML")
+
+
 def _demo(options: argparse.Namespace) -> None:
     """Run the main job on the built-in simulated section."""
+    from napari_metime.recipe import load_recipe
     from napari_metime.sample import sample_recipe
 
     with _progress() as on_progress:
         recipe_path = sample_recipe(on_progress=on_progress)
-    recipe, result = _run_recipe(recipe_path, options.out)
+    recipe = load_recipe(recipe_path)
+    result = _run_section(recipe, recipe_path, options.out or recipe_path.parent / f"{recipe.section.id}_results")
     if not options.headless and _has_screen():
         _open_window(recipe=recipe, result=result)
 
@@ -128,9 +150,12 @@ def _open(options: argparse.Namespace) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     """Print what an imzML holds and what is wrong with it."""
-    from napari_metime.ims import open_imzml
+    from napari_metime.ims import check_checksum, open_imzml
 
-    facts = _facts(open_imzml(options.file))
+    with _progress() as on_progress:
+        dataset = open_imzml(options.file, on_progress=lambda d, t: on_progress(d / 2, t))
+        told = check_checksum(dataset, on_progress=lambda d, t: on_progress(0.5 + d / 2, t))
+    facts = _facts(replace(dataset, warnings=(*dataset.warnings, told) if told else dataset.warnings))
     if options.json:
         print(json.dumps(facts, indent=2, allow_nan=False))
         return
@@ -147,27 +172,66 @@ def _ion(options: argparse.Namespace) -> None:
     """Write ion images: the summed intensity in [m/z - tolerance, m/z + tolerance]."""
     import numpy as np
 
-    from napari_metime.export import check_image_name, write_images
-    from napari_metime.ims import extract_ions, open_imzml
-    from napari_metime.recipe import MAX_MZ
+    from napari_metime.export import check_image_name, write_anndata, write_images
+    from napari_metime.ims import extract_ions, find_index, normalization_factors, open_imzml, pixel_vectors
+    from napari_metime.recipe import MAX_MZ, ImsRecipe
 
     if not all(0 < m <= MAX_MZ for m in options.mz):
         raise UsageError(f"expected m/z above 0 and up to {MAX_MZ:,.0f}, found {options.mz}; mend --mz")
-    check_image_name(options.output)
-    dataset = open_imzml(options.file)
+    kind = check_image_name(options.output)
     with _progress() as on_progress:
+        dataset = open_imzml(options.file, on_progress=lambda d, t: on_progress(0.3 * d, t))
+        recipe = ImsRecipe(path=options.file, normalize=options.normalize)
+        factors = normalization_factors(dataset, recipe, dataset.measured)
         found = extract_ions(
             dataset,
             np.array(options.mz),
             tolerance_ppm=options.ppm,
             tolerance_da=options.da,
-            normalize=options.normalize,
-            on_progress=on_progress,
+            factors=factors,
+            index=find_index(dataset),
+            on_progress=lambda d, t: on_progress(0.3 + 0.7 * d, t),
         )
     names = [f"mz:{m:.4f}" for m in options.mz]
-    images = found.images[0] if len(names) == 1 else found.images
-    write_images(images, options.output, names=names, pixel_size_um=dataset.grid.pixel_size_um)
+    if kind in (".h5ad", ".zarr"):
+        tic = pixel_vectors(dataset).tic
+        write_anndata(found.images, options.output, names=names, mz=np.array(options.mz), tic=tic, dataset=dataset)
+    else:
+        images = found.images[0] if len(names) == 1 else found.images
+        write_images(images, options.output, names=names, pixel_size_um=dataset.grid.pixel_size_um)
     _tell(dataset.warnings)
+
+
+def _save(options: argparse.Namespace) -> None:
+    """Save a part of an imzML as an imzML: some pixels, some m/z windows, the values untouched."""
+    import numpy as np
+
+    from napari_metime.ims import open_imzml, read_mask
+    from napari_metime.pipeline import save_part
+
+    with _progress() as on_progress:
+        dataset = open_imzml(options.file, part=options.part, on_progress=lambda d, t: on_progress(0.3 * d, t))
+        save_part(
+            dataset,
+            options.output,
+            mask=None if options.mask is None else read_mask(options.mask, shape=dataset.grid.shape),
+            mz=None if options.mz is None else np.array(options.mz),
+            tolerance_ppm=options.ppm,
+            mode=options.mode,
+            on_progress=lambda d, t: on_progress(0.3 + 0.7 * d, t),
+        )
+    _tell(dataset.warnings)
+
+
+def _index(options: argparse.Namespace) -> None:
+    """Sort the points of a file by m/z, once; every ion image comes from that at once, however large the file."""
+    from napari_metime.ims import build_index, open_imzml
+
+    with _progress() as on_progress:
+        dataset = open_imzml(options.file, on_progress=lambda d, t: on_progress(0.2 * d, t))
+        folder = build_index(dataset, folder=options.cache, on_progress=lambda d, t: on_progress(0.2 + 0.8 * d, t))
+    _tell(dataset.warnings)
+    print(f"Index: {folder}")
 
 
 def _panel(options: argparse.Namespace) -> None:
@@ -197,8 +261,15 @@ def _verdict(row: dict[Any, Any]) -> str:
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Run a recipe and write the results folder."""
-    _run_recipe(options.recipe, options.out)
+    """Run a recipe and write the results folder; ims.part: each makes one folder a part."""
+    from napari_metime.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe)
+    folder = options.out or options.recipe.absolute().parent / f"{recipe.section.id}_results"
+    if recipe.ims.part == "each":
+        _run_each_part(recipe, options.recipe, folder)
+    else:
+        _run_section(recipe, options.recipe, folder)
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -214,13 +285,10 @@ def _simulate(options: argparse.Namespace) -> None:
     print(f"Run it with: napari-metime run {path}")
 
 
-def _run_recipe(recipe_path: Path, out: Path | None) -> tuple[Recipe, SectionResult]:
+def _run_section(recipe: Recipe, recipe_path: Path, folder: Path) -> SectionResult:
     from napari_metime.export import check_output_folder, write_results
     from napari_metime.pipeline import run
-    from napari_metime.recipe import load_recipe
 
-    recipe = load_recipe(recipe_path)
-    folder = out or recipe_path.absolute().parent / f"{recipe.section.id}_results"
     check_output_folder(folder, recipe, recipe_path=recipe_path)
     with _progress() as on_progress:
         result = run(recipe, on_progress=lambda done, text: on_progress(0.95 * done, text))
@@ -230,7 +298,27 @@ def _run_recipe(recipe_path: Path, out: Path | None) -> tuple[Recipe, SectionRes
     print(f"Results: {folder}")
     if recipe.export.report:
         print(f"Report:  {folder / 'report.html'}")
-    return recipe, result
+    return result
+
+
+def _run_each_part(recipe: Recipe, recipe_path: Path, folder: Path) -> None:
+    """Run the parts of a file one by one; a part that cannot be run keeps none of the others from it."""
+    from napari_metime.pipeline import recipes_of_parts
+
+    parts = recipes_of_parts(recipe)
+    failed = []
+    for name, of_part in parts.items():
+        print(f"{name}:")
+        try:
+            _run_section(of_part, recipe_path, folder / of_part.section.id)
+        except MetimeError as error:
+            failed.append(name)
+            print(f"{name} was not run: {' '.join(str(error).split())}", file=sys.stderr)
+    if failed:
+        raise UsageError(
+            f"expected {len(parts)} parts to run, found {len(failed)} that did not ({', '.join(failed)}); "
+            "the reasons stand above, the others are written"
+        )
 
 
 def _tell(warnings: tuple[str, ...]) -> None:

@@ -16,25 +16,32 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metime.alignment import fit_landmarks, from_matrix, from_scale, read_landmarks
+from napari_metime import export
+from napari_metime.alignment import align_cells as align_cells  # a step like the others
 from napari_metime.cells import propose_roles, read_cell_table, read_cell_types
-from napari_metime.errors import AlignmentError, RecipeError
+from napari_metime.errors import CellTableError, RecipeError
 from napari_metime.ims import (
-    NO_PIXEL_SIZE,
+    IonImages,
+    Recalibration,
+    estimate_shift,
     extract_ions,
     feature_images,
+    find_index,
     grid_parts,
-    open_imzml,
+    normalization_factors,
+    open_from_recipe,
+    pixel_vectors,
     read_image,
     read_mask,
     read_spectrum,
-    total_ion_image,
+    recalibrate,
 )
+from napari_metime.ims.blocks import iterate_spectra
 from napari_metime.metabolites import choose_ions, measurable_ions, read_panel
-from napari_metime.metabolites.evidence import ion_evidence
+from napari_metime.metabolites.evidence import IonEvidence, ion_evidence
+from napari_metime.metabolites.panel import PanelIon
 from napari_metime.niches import describe_niches, map_niches, read_polygons
 from napari_metime.recipe import (
-    AlignRecipe,
     CellsRecipe,
     ChannelsRecipe,
     ImsRecipe,
@@ -44,7 +51,6 @@ from napari_metime.recipe import (
     is_path,
 )
 from napari_metime.section import (
-    Alignment,
     CellTable,
     Channel,
     ChannelSet,
@@ -59,21 +65,39 @@ from napari_metime.section import (
 from napari_metime.tissue import find_tissue_mask
 
 Value = TypeVar("Value")
-MAX_TARGET_ERROR_UM = 100.0
-"""Alignment error from which the user is told: windows are some 150 µm in radius. Our default."""
-MAX_SCALE_ERROR = 0.1
-"""Relative difference of fitted and stated scale from which the user is told. Our default."""
+CELL_COLUMNS = ("cell_id", "x", "y", "type", "role")
+IMAGES_AT_ONCE_PIXELS = 1 << 27
+"""Pixels of all ion images that are held at once while the panel is looked through: 0.5 GB."""
 
 
-def open_dataset(ims: ImsRecipe) -> Dataset:
-    """Open the imzML; what the recipe states (pixel size, polarity) overrules the file."""
-    dataset = open_imzml(ims.path, part=ims.part)
-    grid, warnings = dataset.grid, dataset.warnings
-    if ims.pixel_size_um is not None:
-        size = ims.pixel_size_um
-        grid = replace(grid, pixel_size_um=size if isinstance(size, tuple) else (size, size))
-        warnings = tuple(text for text in warnings if text != NO_PIXEL_SIZE)
-    return replace(dataset, grid=grid, polarity=ims.polarity or dataset.polarity, warnings=warnings)
+def open_dataset(ims: ImsRecipe, *, on_progress: Progress = no_progress) -> Dataset:
+    """Open the imzML as the recipe says, with its m/z recalibrated where it asks for that."""
+    return open_and_calibrate(ims, on_progress=on_progress)[0]
+
+
+def open_and_calibrate(ims: ImsRecipe, *, on_progress: Progress = no_progress) -> tuple[Dataset, Recalibration | None]:
+    """Open the imzML, and return beside it how its m/z were corrected; None where the recipe asks for no correction."""
+    dataset = open_from_recipe(ims, on_progress=on_progress)
+    if ims.recalibrate == "none":
+        return dataset, None
+    found = estimate_shift(dataset, _lock_mz(dataset, ims), by=ims.recalibrate, on_progress=on_progress)
+    return recalibrate(dataset, found), found
+
+
+def _lock_mz(dataset: Dataset, ims: ImsRecipe) -> NDArray[np.float64]:
+    if ims.lock_mz:
+        return np.array(ims.lock_mz, dtype=np.float64)
+    ions = measurable_ions(
+        read_panel(None), polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm
+    )
+    if not ions:
+        raise RecipeError(
+            "expected ims.lock_mz to recalibrate by, as no ion of the panel can be in this file, found none; "
+            "list m/z that must be there"
+        )
+    # The preferred ion of each member: the others are seldom there, and too many chance hits would hide the shift.
+    preferred = {ion.name: ion.mz for ion in reversed(ions)}
+    return np.unique(list(preferred.values()))
 
 
 def find_tissue(
@@ -105,30 +129,42 @@ def measure_channels(
         else read_panel(Path(channels.panel) if is_path("channels", "panel", channels.panel) else None)
     )
     ions = measurable_ions(panel, polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm)
-    mz = np.array([ion.mz for ion in ions] + list(channels.mz), dtype=np.float64)
-    found = extract_ions(
-        dataset,
-        mz,
-        tolerance_ppm=ims.tolerance_ppm,
-        normalize=ims.normalize,
-        reference_mask=tissue.mask,
-        on_progress=on_progress,
-    )
-    evidence = [ion_evidence(found.images[i], tissue.mask, mz[i], found.mean_mz[i]) for i in range(mz.size)]
+    factors = normalization_factors(dataset, ims, tissue.mask, on_progress=_share(on_progress, 0.0, 0.2))
+    index = find_index(dataset)
+
+    def images(mz: list[float], share: Progress) -> IonImages:
+        return extract_ions(
+            dataset,
+            np.array(mz, dtype=np.float64),
+            tolerance_ppm=ims.tolerance_ppm,
+            factors=factors,
+            reference_mask=tissue.mask,
+            index=index,
+            on_progress=share,
+        )
+
+    # Some at a time and then once more for the chosen: all candidates of a million pixels would fill the memory.
+    evidence: dict[PanelIon, IonEvidence] = {}
+    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // dataset.measured.size)
+    for first in range(0, len(ions), n_at_once):
+        some = ions[first : first + n_at_once]
+        found = images([ion.mz for ion in some], _share(on_progress, 0.2 + 0.6 * first / len(ions), 0.8))
+        for ion, image, mean_mz in zip(some, found.images, found.mean_mz, strict=True):
+            evidence[ion] = ion_evidence(image, tissue.mask, ion.mz, mean_mz)
     chosen, table = choose_ions(
-        panel,
-        dict(zip(ions, evidence, strict=False)),
-        polarity=dataset.polarity,
-        mz_range=dataset.mz_range,
-        tolerance_ppm=ims.tolerance_ppm,
+        panel, evidence, polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm
     )
-    position = {ion: i for i, ion in enumerate(ions)}
-    # Copies: a view would keep the images of every ion that was looked for in memory.
-    measured = [Channel(ion.name, "ion", found.images[position[ion]].copy()) for ion in chosen]
-    measured += [Channel(f"mz:{m:.4f}", "ion", found.images[len(ions) + i].copy()) for i, m in enumerate(channels.mz)]
+    names = [ion.name for ion in chosen] + [f"mz:{m:.4f}" for m in channels.mz]
+    found = images([ion.mz for ion in chosen] + list(channels.mz), _share(on_progress, 0.8, 1.0))
+    measured = [Channel(name, "ion", image) for name, image in zip(names, found.images, strict=True)]
     measured += [_image_channel(path, dataset) for path in channels.images]
     _check_names([channel.name for channel in measured])
-    return ChannelSet(tuple(measured), table, found.tic, _broken_pixels(found.tic, dataset))
+    tic = pixel_vectors(dataset).tic.astype(np.float32)
+    return ChannelSet(tuple(measured), table, tic, _broken_pixels(tic, dataset))
+
+
+def _share(on_progress: Progress, low: float, high: float) -> Progress:
+    return lambda done, text: on_progress(low + (high - low) * done, text)
 
 
 def _broken_pixels(tic: NDArray[np.float32], dataset: Dataset) -> tuple[str, ...]:
@@ -167,55 +203,6 @@ def read_cells(cells: CellsRecipe) -> CellTable:
     )
 
 
-def align_cells(
-    cells: CellTable, *, pixel_size_um: float | None, align: AlignRecipe | Literal["none"]
-) -> tuple[CellTable, Alignment]:
-    """Bring the cells into the section frame (µm) and say how well that worked.
-
-    Raises
-    ------
-    AlignmentError
-        The landmarks do not fix the transform, or pixels lack the size they need.
-    """
-    alignment = _alignment(cells, pixel_size_um=pixel_size_um, align=align)
-    x_um, y_um = alignment.to_section(cells.x, cells.y)
-    told = (*cells.warnings, *_doubts(alignment, pixel_size_um if cells.unit == "px" else 1.0))
-    return replace(cells, x=x_um, y=y_um, unit="um", warnings=told), alignment
-
-
-def _doubts(alignment: Alignment, pixel_size_um: float | None) -> list[str]:
-    """Tell landmarks that can hardly be meant: a large error, or a scale that is not the stated one."""
-    told = []
-    if alignment.target_error_um > MAX_TARGET_ERROR_UM:
-        told.append(
-            f"The landmarks leave an error of {alignment.target_error_um:.0f} µm where there is none of them, "
-            "more than a window can bear; check that their pairs belong together."
-        )
-    scale = float(np.sqrt(abs(np.linalg.det(alignment.matrix[:2, :2]))))
-    if alignment.n_landmarks and pixel_size_um is not None and abs(scale / pixel_size_um - 1) > MAX_SCALE_ERROR:
-        told.append(
-            f"The landmarks scale the cells by {scale:.3g} µm per unit, not by the stated {pixel_size_um:g}; "
-            "check cells.unit, cells.pixel_size_um and the landmarks."
-        )
-    return told
-
-
-def _alignment(cells: CellTable, *, pixel_size_um: float | None, align: AlignRecipe | Literal["none"]) -> Alignment:
-    if align != "none" and align.matrix is not None:
-        return from_matrix(np.array(align.matrix))
-    scale_um = 1.0 if cells.unit == "um" else pixel_size_um
-    needs_scale = align == "none" or align.transform == "rigid"
-    if needs_scale and scale_um is None:
-        raise AlignmentError(
-            "expected cells.pixel_size_um (µm per pixel), as the cells are in pixels and nothing fits their scale, "
-            "found none; set it, or use align.transform: similarity"
-        )
-    if align == "none":
-        return from_scale(scale_um or 1.0)
-    assert align.landmarks is not None  # the recipe has one of landmarks and matrix
-    return fit_landmarks(read_landmarks(align.landmarks), align.transform, source_scale=scale_um or 1.0)
-
-
 def find_niches(
     dataset: Dataset,
     tissue: Tissue,
@@ -229,7 +216,11 @@ def find_niches(
     seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> NicheResult:
-    """Find the cold niches and describe them: cells in µm, everything on the dataset's grid."""
+    """Find the cold niches and describe them: cells in µm, everything on the dataset's grid.
+
+    Of a file with several parts, the cells outside the box of the part that was taken are left out, and told.
+    """
+    cells, told = _cells_of_part(dataset, cells)
     found = map_niches(
         dataset.grid,
         tissue.mask,
@@ -241,9 +232,9 @@ def find_niches(
         max_rate_ratio=niches.max_rate_ratio,
         alignment_error_um=alignment_error_um,
         seed=seed,
-        on_progress=lambda done, text: on_progress(0.8 * done, text),
+        on_progress=_share(on_progress, 0.0, 0.8),
     )
-    return describe_niches(
+    described = describe_niches(
         dataset.grid,
         tissue.mask,
         found,
@@ -252,8 +243,26 @@ def find_niches(
         section_id=section_id,
         covariates=covariates,
         seed=seed,
-        on_progress=lambda done, text: on_progress(0.8 + 0.2 * done, text),
+        on_progress=_share(on_progress, 0.8, 1.0),
     )
+    return replace(described, warnings=(*told, *described.warnings))
+
+
+def _cells_of_part(dataset: Dataset, cells: CellTable) -> tuple[CellTable, tuple[str, ...]]:
+    if not dataset.part:
+        return cells, ()
+    height, width = dataset.grid.spacing_um
+    row, col = cells.y / height, cells.x / width
+    here = (row > dataset.row.min() - 1) & (row < dataset.row.max() + 1)
+    here &= (col > dataset.col.min() - 1) & (col < dataset.col.max() + 1)
+    if not here.any():
+        raise CellTableError(
+            f"expected cells in the box of {dataset.part}, found none of {here.size:,} there; check align and ims.part"
+        )
+    if here.all():
+        return cells, ()
+    told = f"{here.sum():,} of {here.size:,} cells lie in the box of {dataset.part}; the others were left out."
+    return replace(cells, **{name: getattr(cells, name)[here] for name in CELL_COLUMNS}), (told,)
 
 
 def _drawn_domain(domain: str, dataset: Dataset) -> NDArray[np.bool_] | str:
@@ -294,7 +303,7 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
         seconds[name] = round(time.perf_counter() - begin, 3)
         return value
 
-    dataset = step("data", 0.0, 0.1, lambda _: open_dataset(recipe.ims))
+    dataset = step("data", 0.0, 0.1, lambda p: open_dataset(recipe.ims, on_progress=p))
     dataset.grid.spacing_um  # noqa: B018 - raises here, before the long work, where the pixel size is unknown
     table = step("cells", 0.1, 0.15, lambda _: read_cells(recipe.cells))
     cells, alignment = step(
@@ -329,9 +338,18 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
     )
 
 
-def tic_image(dataset: Dataset, *, on_progress: Progress = no_progress) -> NDArray[np.float32]:
-    """Total ion current of each pixel, the first picture of a dataset; shape (rows, cols)."""
-    return total_ion_image(dataset, on_progress=on_progress)
+def recipes_of_parts(recipe: Recipe) -> dict[str, Recipe]:
+    """Return the recipe of each part of a file that holds several, by the part's name; their ids end in it."""
+    whole = open_from_recipe(recipe.ims.model_copy(update={"part": None}))
+    return {
+        name: recipe.model_copy(
+            update={
+                "section": recipe.section.model_copy(update={"id": f"{recipe.section.id}_{name}"}),
+                "ims": recipe.ims.model_copy(update={"part": name}),
+            }
+        )
+        for name in part_names(whole)
+    }
 
 
 def part_names(dataset: Dataset) -> tuple[str, ...]:
@@ -349,3 +367,26 @@ def proposed_roles(path: Path, *, type_column: str | None = None) -> dict[str, t
     counts = read_cell_types(path, type_column=type_column)
     roles = propose_roles(counts)
     return {name: (n, roles[name]) for name, n in counts.items()}
+
+
+def save_part(
+    dataset: Dataset,
+    path: Path,
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    mz: NDArray[np.float64] | None = None,
+    tolerance_ppm: float | None = None,
+    mode: Literal["processed", "continuous"] | None = None,
+    on_progress: Progress = no_progress,
+) -> Path:
+    """Save pixels (of a mask) and m/z windows of a dataset as an imzML of its own; see ``export.save_part``."""
+    return export.save_part(
+        dataset,
+        path,
+        iterate_spectra,
+        mask=mask,
+        mz=mz,
+        tolerance_ppm=tolerance_ppm,
+        mode=mode,
+        on_progress=on_progress,
+    )

@@ -55,10 +55,32 @@ class ImsRecipe(_Part):
     )
     polarity: Literal["positive", "negative"] | None = Field(None, description="Polarity; empty = the file's own")
     tolerance_ppm: POSITIVE = Field(5.0, le=10_000, description="Half width of the m/z window in ppm")
-    normalize: Literal["none", "tic", "rms", "median"] = Field("tic", description="Per-pixel normalisation")
-    part: str | tuple[int, int, int, int] | None = Field(
-        None, description="One part of a file with several sections: its name, or [row_min, col_min, row_max, col_max]"
+    normalize: Literal["none", "tic", "rms", "median", "reference", "table"] = Field(
+        "tic", description="Per-pixel normalisation"
     )
+    reference_mz: MZ | None = Field(None, description="m/z of the ion that normalize: reference divides by")
+    normalize_table: Path | None = Field(
+        None, description="Table of x, y (the file's own coordinates) and value that normalize: table divides by"
+    )
+    recalibrate: Literal["none", "file", "row"] = Field(
+        "none", description="Correct the m/z shift: once for the file, or for each pixel row"
+    )
+    lock_mz: tuple[MZ, ...] = Field((), description="m/z that must be there, for recalibrate; empty = the panel's ions")
+    part: str | tuple[int, int, int, int] | None = Field(
+        None,
+        description="One part of a file with several sections: its name, or [row_min, col_min, row_max, col_max]; "
+        "each = one run a part",
+    )
+    plane: int | None = Field(None, description="z of the plane to take where a file has several; empty = the lowest")
+    skip_broken: bool = Field(False, description="Where the .ibd is cut short, open the spectra that it still holds")
+
+    @model_validator(mode="after")
+    def _normalization_has_its_source(self) -> ImsRecipe:
+        if self.normalize == "reference" and self.reference_mz is None:
+            raise ValueError("normalize: reference needs reference_mz, the m/z of the ion to divide by")
+        if self.normalize == "table" and self.normalize_table is None:
+            raise ValueError("normalize: table needs normalize_table, a table of x, y and value")
+        return self
 
 
 class TissueRecipe(_Part):
@@ -185,6 +207,7 @@ _WORDS_THAT_ARE_NOT_PATHS = {
 }
 _PATHS = (
     ("ims", "path"),
+    ("ims", "normalize_table"),
     ("tissue", "method"),
     ("channels", "panel"),
     ("channels", "images"),
@@ -343,6 +366,8 @@ def _is_unknown_key(problem: Any) -> bool:
 def _place(problem: Any) -> list[str]:
     """Where a problem lies, as the user wrote it: without the names of the forms that a value may have."""
     place = [p for p in problem["loc"] if p != "[key]"]
+    if not place:  # of a section as a whole, checked by itself
+        return []
     inner = [str(p) for p in place[:-1] if isinstance(p, int) or p in _KEYS]
     last = place[-1:] if _is_unknown_key(problem) or isinstance(place[-1], int) or place[-1] in _KEYS else []
     return [*inner, *map(str, last)]

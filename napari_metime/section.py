@@ -85,11 +85,18 @@ class Dataset:
 
     Parameters
     ----------
-    row, col : ndarray of shape (n_spectra,), int; grid pixel of each spectrum
+    row, col : ndarray of shape (n_spectra,), int32; grid pixel of each spectrum
     mz_offset, mz_length, intensity_offset, intensity_length : ndarray of shape (n_spectra,), int64
-        Byte offsets and element counts in the .ibd.
+        Byte offsets and element counts in the .ibd; both lengths are the same.
+    ascending : ndarray of shape (n_spectra,), bool; whether the m/z of the spectrum ascend (equal ones may follow
+        each other, NaN may not)
     mz_range : (low, high) over the whole file
     n_points : number of (m/z, intensity) pairs in the file
+    ibd_stamp : size (bytes) and time (ns) of the .ibd when it was opened
+    mz_encoded, intensity_encoded : ndarray of shape (n_spectra,), int64: bytes of each zlib array; None = none is
+    mz_scale : ndarray of shape (n_spectra,), float64: recalibration, the file's m/z over the true one; None = 1
+    part : name of the part of the file that was taken, empty for all of it
+    stage_offset_um : (y, x) in µm where the stage stood for this file, or None where the file does not say
     """
 
     path: Path
@@ -101,14 +108,21 @@ class Dataset:
     uuid: str
     mz_range: tuple[float, float]
     n_points: int
-    row: NDArray[np.intp]
-    col: NDArray[np.intp]
+    row: NDArray[np.int32]
+    col: NDArray[np.int32]
     mz_offset: NDArray[np.int64]
     mz_length: NDArray[np.int64]
     intensity_offset: NDArray[np.int64]
     intensity_length: NDArray[np.int64]
+    ascending: NDArray[np.bool_]
     mz_dtype: np.dtype[np.generic]
     intensity_dtype: np.dtype[np.generic]
+    ibd_stamp: tuple[int, int]
+    mz_encoded: NDArray[np.int64] | None = None
+    intensity_encoded: NDArray[np.int64] | None = None
+    mz_scale: NDArray[np.float64] | None = None
+    part: str = ""
+    stage_offset_um: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -119,7 +133,12 @@ class Dataset:
     @property
     def pixel(self) -> NDArray[np.intp]:
         """Flat grid index of each spectrum, shape (n_spectra,)."""
-        return self.row * self.grid.shape[1] + self.col
+        return self.row.astype(np.intp) * self.grid.shape[1] + self.col
+
+    def place(self, spectrum: int) -> str:
+        """Name the pixel of a spectrum in the file's own coordinates."""
+        top, left = self.grid.origin
+        return f"pixel x={self.col[spectrum] + left}, y={self.row[spectrum] + top}"
 
     @property
     def measured(self) -> NDArray[np.bool_]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
@@ -16,6 +18,16 @@ os.environ.setdefault("NAPARI_ASYNC", "0")
 os.environ.setdefault("QT_API", "pyside6")
 if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder in place of the user's cache, here and in the processes that tests start."""
+    folder = tmp_path_factory.mktemp("user_cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr(platformdirs, "user_cache_path", lambda name: folder / name)
+        yield folder
 
 
 @pytest.fixture(scope="session")

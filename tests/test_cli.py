@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import tifffile
 import yaml
 
 from napari_metime.cli import main
-from napari_metime.ims import extract_ions, open_imzml
+from napari_metime.ims import extract_ions, find_index, open_imzml
 
 TABLES = ("regions", "associations", "gradients", "cells", "channels")
 
@@ -89,6 +90,34 @@ def test_ion_writes_several_images_and_other_formats(imzml: Path, tmp_path: Path
         np.testing.assert_array_equal(file.asarray(), np.load(tmp_path / "x.npy"))
     assert main(["ion", str(imzml), "--mz", "89.0244", "--ppm", "5", "-o", str(tmp_path / "x.png")]) == 0
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_index_is_built_where_asked_and_gives_the_same_image(
+    section: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = tmp_path / "pair"
+    pair.mkdir()
+    for name in ("section.imzML", "section.ibd"):
+        shutil.copy(section / name, pair)
+    ion = ["ion", str(pair / "section.imzML"), "--mz", "89.0244", "203.0826", "--ppm", "5", "--normalize", "tic", "-o"]
+    assert main([*ion, str(tmp_path / "direct.npy")]) == 0
+    assert main(["index", str(pair / "section.imzML")]) == 0
+    assert "Index: " in capsys.readouterr().out
+    assert len(list(pair.iterdir())) == 3
+    assert main([*ion, str(tmp_path / "indexed.npy")]) == 0
+    assert (tmp_path / "indexed.npy").read_bytes() == (tmp_path / "direct.npy").read_bytes()
+
+
+def test_an_index_in_another_folder_is_found_again(section: Path, tmp_path: Path) -> None:
+    pair, cache = tmp_path / "pair", tmp_path / "cache"
+    pair.mkdir()
+    for name in ("section.imzML", "section.ibd"):
+        shutil.copy(section / name, pair)
+    assert main(["index", str(pair / "section.imzML"), "--cache", str(cache)]) == 0
+    assert len(list(pair.iterdir())) == 2
+    found = find_index(open_imzml(pair / "section.imzML"))
+    assert found is not None
+    assert found.folder.parent == cache
 
 
 def test_panel_says_what_this_file_shows_and_why_not_the_rest(imzml: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,3 +240,60 @@ def test_ctrl_c_exits_130_and_leaves_nothing(section: Path, tmp_path: Path) -> N
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
+
+
+def test_save_crops_to_a_mask_and_sums_channels_as_ion_does(imzml: Path, tmp_path: Path) -> None:
+    mask = np.zeros(open_imzml(imzml).grid.shape, dtype=np.uint8)
+    mask[10:20, 30:50] = 1
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    windows = ["--mz", "89.0244", "203.0826", "--ppm", "5"]
+    part = ["--part", "part1", "--mask", str(tmp_path / "mask.tif"), "--mode", "continuous"]
+    assert main(["save", str(imzml), "-o", str(tmp_path / "x.imzML"), *part, *windows]) == 0
+    saved = open_imzml(tmp_path / "x.imzML")
+    assert (saved.mode, saved.grid.origin, saved.grid.shape) == ("continuous", (11, 31), (10, 20))
+    for source, out in ((imzml, "all.npy"), (tmp_path / "x.imzML", "part.npy")):
+        assert main(["ion", str(source), *windows, "-o", str(tmp_path / out)]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "part.npy"), np.load(tmp_path / "all.npy")[:, 10:20, 30:50])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "x.imzML", "--mode", "continuous"], "one m/z axis"),
+        (["-o", "x.imzML", "--mz", "89"], "give both or none"),
+        (["-o", "x.npy"], "named .imzML"),
+        (["-o", "x.imzML", "--mask", "none.tif"], "none.tif"),
+        (["-o", "x.imzML", "--part", "part9"], "part1"),
+    ],
+)
+def test_what_cannot_be_saved_is_one_line_and_leaves_nothing(
+    imzml: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert words in refused(["save", str(imzml), *arguments], capsys)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_anndata_ion_names_the_extra(
+    imzml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    command = ["ion", str(imzml), "--mz", "89.0244", "--ppm", "5", "-o", str(tmp_path / "x.h5ad")]
+    assert "pip install 'napari-metime[anndata]'" in refused(command, capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option is deprecated")
+def test_ion_as_anndata_holds_the_image(imzml: Path, tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata", reason="anndata is not installed: it needs Python 3.12 or newer")
+    windows = ["--mz", "89.0244", "--ppm", "5"]
+    for name in ("x.npy", "x.h5ad"):
+        assert main(["ion", str(imzml), *windows, "-o", str(tmp_path / name)]) == 0
+    table = anndata.read_h5ad(tmp_path / "x.h5ad")
+    image = np.load(tmp_path / "x.npy")
+    np.testing.assert_array_equal(table.X[:, 0], image[table.obs["row"], table.obs["col"]])

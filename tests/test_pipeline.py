@@ -117,7 +117,7 @@ def test_a_pixel_size_that_the_recipe_gives_is_not_missed(tmp_path: Path) -> Non
 def test_a_file_without_pixel_size_stops_the_run_before_the_long_work(recipe: Recipe, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     import napari_metime.pipeline as pipeline
 
-    def without_size(ims):  # type: ignore[no-untyped-def]
+    def without_size(ims, **_):  # type: ignore[no-untyped-def]
         dataset = open_dataset(ims)
         return replace(dataset, grid=replace(dataset.grid, pixel_size_um=None))
 

@@ -52,8 +52,26 @@ def refusal(folder: Path, text: str) -> str:
 
 
 def test_the_recipe_of_the_design_is_taken_and_says_the_same_when_written(tmp_path: Path) -> None:
-    recipe = load(tmp_path, FULL)
-    assert yaml.safe_load(dump_recipe(recipe, folder=tmp_path)) == yaml.safe_load(FULL)
+    recipe, wanted = load(tmp_path, FULL), yaml.safe_load(FULL)
+    written = yaml.safe_load(dump_recipe(recipe, folder=tmp_path))
+    of_the_reader = {
+        "reference_mz": None, "normalize_table": None, "recalibrate": "none", "lock_mz": [], "plane": None,
+        "skip_broken": False,
+    }  # fmt: skip
+    assert written == {**wanted, "ims": {**wanted["ims"], **of_the_reader}}
+
+
+@pytest.mark.parametrize(
+    ("ims", "words"),
+    [
+        ("normalize: reference", "needs reference_mz"),
+        ("normalize: table", "needs normalize_table"),
+        ("recalibrate: column", "ims.recalibrate: should be"),
+        ("lock_mz: [0]", "ims.lock_mz"),
+    ],
+)
+def test_settings_of_the_reader_that_cannot_be_meant_are_refused(tmp_path: Path, ims: str, words: str) -> None:
+    assert words in refusal(tmp_path, FULL.replace("normalize: tic", ims))
 
 
 def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""What a run writes: tables, images, polygons, the recipe, where it came from, and a report."""
+"""What is written: a run's tables, images, polygons, recipe and report; ion images; a part of an imzML."""
 
+from napari_metime.export.anndata import write_anndata
 from napari_metime.export.folder import check_output_folder
 from napari_metime.export.images import check_image_name, write_images
+from napari_metime.export.imzml import save_part
 from napari_metime.export.results import write_results
 
-__all__ = ["check_image_name", "check_output_folder", "write_images", "write_results"]
+__all__ = ["check_image_name", "check_output_folder", "save_part", "write_anndata", "write_images", "write_results"]

@@ -1,16 +1,14 @@
-"""The results folder: whether it may be written, and how it comes into place whole or not at all."""
+"""The results folder: whether it may be written."""
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from napari_metime.errors import MetimeError, OutputError
 from napari_metime.recipe import Recipe, input_files
+from napari_metime.replacing import cannot_write
 
 WRITTEN_BY = "napari-metime"
 PROVENANCE_NAME = "provenance.json"
@@ -41,7 +39,7 @@ def check_output_folder(out: Path, recipe: Recipe, *, recipe_path: Path | None =
     except MetimeError:
         raise
     except OSError as error:
-        raise _cannot_write(out, error) from error
+        raise cannot_write(out, error) from error
 
 
 def _refuse_what_stands_there(out: Path, inputs: list[Path]) -> None:
@@ -81,64 +79,3 @@ def _is_ours(folder: Path) -> bool:
 
 def _nearest_folder(folder: Path) -> Path:
     return next(f for f in (folder, *folder.parents) if f.exists())
-
-
-@contextmanager
-def replaced_folder(out: Path) -> Iterator[Path]:
-    """Give a new folder beside ``out``; it takes the place of ``out`` when the block ends without an error.
-
-    Until then, and after any error, cancelling included, ``out`` is as it was and nothing else is left.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written or moved.
-    """
-    out = out.resolve()
-    missing = [folder for folder in out.parents if not folder.exists()]
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        # Cleaning up may fail where another program holds an old file open; the new results are in place by then.
-        with tempfile.TemporaryDirectory(prefix=".metime.", dir=out.parent, ignore_cleanup_errors=True) as temporary:
-            new = Path(temporary) / "new"
-            new.mkdir()
-            yield new
-            _move_into_place(new, out, aside=Path(temporary) / "old")
-    except MetimeError:
-        raise
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    finally:
-        for folder in missing:
-            if folder.exists() and not any(folder.iterdir()):
-                folder.rmdir()
-
-
-def _move_into_place(new: Path, out: Path, *, aside: Path) -> None:
-    try:
-        if out.exists():
-            out.rename(aside)
-        new.rename(out)
-    except BaseException:
-        if aside.exists() and not out.exists():
-            aside.rename(out)
-        raise
-
-
-@contextmanager
-def replaced_file(path: Path) -> Iterator[Path]:
-    """Give a new file name beside ``path``; it takes the place of ``path`` when the block ends without an error."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=".metime.", dir=path.resolve().parent) as temporary:
-            new = Path(temporary) / path.name
-            yield new
-            os.replace(new, path)
-    except MetimeError:
-        raise
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def _cannot_write(out: Path, error: OSError) -> OutputError:
-    found = error.strerror or error
-    return OutputError(f"expected to write {out}, found: {found}; name another place or free this one")

@@ -12,13 +12,16 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_metime.errors import OutputError
-from napari_metime.export.folder import replaced_file
+from napari_metime.export.anndata import load_anndata
+from napari_metime.replacing import replaced_file
+
+_ENDINGS = (".npy", ".ome.tif", ".png", ".h5ad", ".zarr")
 
 
 def write_ome_tiff(
     image: NDArray[Any], path: Path, *, pixel_size_um: tuple[float, float] | None, names: list[str] | None = None
 ) -> None:
-    """Write an image of shape (rows, cols), or (n, rows, cols) with a name each.
+    """Write an image of shape (rows, cols), or (n, rows, cols) with a name each, as it is: type, values, NaN.
 
     Parameters
     ----------
@@ -42,23 +45,35 @@ def _uuid_of(image: NDArray[Any]) -> str:
 
 
 def check_image_name(output: Path) -> str:
-    """Return .npy, .ome.tif or .png, as an output is named; OutputError where it is named otherwise."""
-    kind = next((end for end in (".npy", ".ome.tif", ".png") if output.name.lower().endswith(end)), None)
+    """Return .npy, .ome.tif, .png, .h5ad or .zarr, as an output is named.
+
+    Raises
+    ------
+    OutputError
+        It is named otherwise; or anndata, which writes the last two, is not there; or a .zarr, a folder, is.
+    """
+    kind = next((end for end in _ENDINGS if output.name.lower().endswith(end)), None)
     if kind is None:
-        raise OutputError(f"expected an output named .npy, .ome.tif or .png, found {output.name}; name it so")
+        named = f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}"
+        raise OutputError(f"expected an output named {named}, found {output.name}; name it so")
+    if kind in (".h5ad", ".zarr"):
+        load_anndata()
+    if kind == ".zarr" and output.exists():
+        raise OutputError(f"expected a new .zarr, found {output} there already; remove it or choose another name")
     return kind
 
 
 def write_images(
     images: NDArray[np.float32], output: Path, *, names: list[str], pixel_size_um: tuple[float, float] | None
 ) -> None:
-    """Write ion images as .npy, .ome.tif or .png, as the name of ``output`` says.
+    """Write ion images as .npy, .ome.tif or .png, as the name of ``output`` says; see ``write_anndata`` for others.
 
     Parameters
     ----------
     images : ndarray of shape (rows, cols) or (n, rows, cols), float32; NaN where no spectrum was taken
     output : Path
-        A .png shows each image from its 1st to its 99th percentile, side by side, NaN transparent.
+        .npy and .ome.tif hold the numbers as they are, NaN too. A .png shows each image between its
+        ``contrast_limits``, side by side, NaN transparent.
     names : one per image
     pixel_size_um : (y, x) in µm, None where unknown
 
@@ -86,8 +101,21 @@ def _write_png(images: NDArray[np.float32], path: Path) -> None:
 
 
 def stretched(image: NDArray[np.float32], where: NDArray[np.bool_] | None = None) -> np.ma.MaskedArray[Any, Any]:
-    """Scale to 0-1 from the 1st to the 99th percentile of the finite pixels (of ``where``); others masked."""
+    """Scale a copy to 0-1 between its ``contrast_limits``; what is not finite or not ``where`` is masked."""
     shown = np.isfinite(image) if where is None else np.isfinite(image) & where
-    low, high = np.percentile(image[shown], [1, 99]) if shown.any() else (0.0, 1.0)
-    scaled = (image - low) / ((high - low) or 1.0)
+    low, high = contrast_limits(image, shown)
+    scaled = (image.astype(np.float64) - low) / (high - low)
     return np.ma.masked_array(np.clip(scaled, 0, 1), mask=~shown)
+
+
+def contrast_limits(image: NDArray[np.float32], inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return what is shown darkest and brightest: the 1st and 99th percentile of the finite pixels inside.
+
+    The only clipping of hot spots there is, and for the eye alone: no number, and no file but a .png, is changed by it.
+    Widened where the two are one; (0, 1) where no pixel is inside.
+    """
+    values = image[inside & np.isfinite(image)]
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, [1, 99]))
+    return low, high if high > low else low + max(abs(low), 1.0)

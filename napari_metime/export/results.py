@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_metime.export.folder import PROVENANCE_NAME, check_output_folder, replaced_folder
+from napari_metime.export.folder import PROVENANCE_NAME, check_output_folder
 from napari_metime.export.images import write_ome_tiff
 from napari_metime.export.polygons import niches_geojson
 from napari_metime.export.provenance import input_checksums, provenance
@@ -14,6 +14,7 @@ from napari_metime.export.report import render_report
 from napari_metime.export.strict_json import json_text
 from napari_metime.export.tables import write_table
 from napari_metime.recipe import Recipe, dump_recipe
+from napari_metime.replacing import replaced_folder
 from napari_metime.section import Progress, SectionResult, no_progress
 
 _TISSUE_NAME = "tissue.ome.tif"

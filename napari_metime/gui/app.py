@@ -24,7 +24,7 @@ def open_window(
 
     Parameters
     ----------
-    files : imzML files, by either of their two files; others are opened as napari does
+    files : imzML files, by either of their two files, the first as the section; others are opened as napari does
     recipe : its section is opened and its settings are filled in
     result : what ``recipe`` gave; it is shown as if the steps had been run in the window
     block : wait until the window is closed
@@ -38,10 +38,11 @@ def open_window(
     elif recipe is not None:
         dock.bench.load(recipe)
         dock.bench.run("data")
+    ours = [path for path in files if path.suffix.lower() in (".imzml", ".ibd")]
+    for path in ours:
+        dock.bench.open_path(path)
     for path in files:
-        if path.suffix.lower() in (".imzml", ".ibd"):
-            dock.bench.open_path(path)
-        else:
+        if path not in ours:
             viewer.open(path, plugin=None)
     viewer.show()
     if block:

@@ -19,16 +19,24 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_metime import pipeline
 from napari_metime.errors import MetimeError, MissingFileError
-from napari_metime.gui import layers
-from napari_metime.gui.session import STEPS, Session, Step, Ticket, ancestors
+from napari_metime.gui import ion_layers, layers
+from napari_metime.gui.indexing import Indexing
+from napari_metime.gui.ions import Ions
+from napari_metime.gui.neighbours import Neighbours
+from napari_metime.gui.regions import niche_name, region_mask, region_names
+from napari_metime.gui.session import STEPS, Opened, Session, Step, Ticket, ancestors
+from napari_metime.gui.spectra import Spectra
 from napari_metime.gui.words import in_one_line
-from napari_metime.gui.work import Work, names_of_parts, prepare
-from napari_metime.gui.worker import Job, Outcome, Runner
+from napari_metime.gui.work import names_of_parts, prepare
+from napari_metime.gui.worker import Job, Outcome, Runner, Work
 from napari_metime.recipe import ROLE_KEYS, Recipe, load_recipe
 from napari_metime.sample import sample_recipe
 from napari_metime.section import CellTable, Role, SectionResult
 
-UNFORESEEN = "this step failed in an unforeseen way; please report it with the details in napari's notification"
+DROP_MS = 300
+"""Files that are opened within this time come from one drop or one command line. Our own choice."""
+EACH_PART = "each"
+"""The recipe's word for one run a part, which only the command line knows."""
 _BENCHES: weakref.WeakKeyDictionary[ViewerModel, Bench] = weakref.WeakKeyDictionary()
 
 
@@ -45,11 +53,19 @@ class Bench(QObject):
 
     progressed = Signal(str, float, str)
     landed = Signal(str)
+    saved = Signal(object)
+    """A file was written, and where."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.session = Session()
         self._viewer = weakref.ref(viewer)
+        self.indexing, self.spectra = Indexing(self.session), Spectra(self.session)
+        self.ions = Ions(self.session, self._viewer, self.indexing)
+        self.neighbours = Neighbours(self.session, self._viewer)
+        self._looks = (self.indexing, self.spectra, self.ions, self.neighbours)
+        # napari hands the files of one drop over one by one.
+        self._drop = QTimer(self, singleShot=True, interval=DROP_MS)
         self._runner = Runner()
         self._runner.progressed.connect(self._on_progress)
         self._job: Job | None = None
@@ -113,7 +129,8 @@ class Bench(QObject):
         """Stop what runs and wait until no thread is left."""
         self._queue.clear()
         self.cancel()
-        self._runner.close()
+        for each in (self._runner, *self._looks):
+            each.close()
 
     def open_any(self, path: Path) -> None:
         """Open what a user chose or dropped: a recipe, or either file of an imzML."""
@@ -123,7 +140,10 @@ class Bench(QObject):
             self.open_path(path)
 
     def open_path(self, path: Path) -> None:
-        """Open an imzML by either of its files; the one that is open or opening is not opened again."""
+        """Open an imzML by either of its files; the one that is open or opening is not opened again.
+
+        Of several that come at once the first is the section, the others are shown beside it.
+        """
         try:
             path = imzml_beside(Path(path).absolute())
         except MetimeError as error:
@@ -132,9 +152,14 @@ class Bench(QObject):
         known = self.session.value("data") is not None or self.session.running == "data"
         if known and path == self.session.get("ims", "path"):
             return
+        is_further = self._drop.isActive()
+        self._drop.start()
+        if is_further:
+            self.neighbours.open(path)
+            return
         self.cancel()
         if path != self.session.get("ims", "path"):
-            layers.clear(self.viewer)
+            self._clear()
         self.session.new_section(path)
         self.run("data")
 
@@ -160,16 +185,21 @@ class Bench(QObject):
     def load(self, recipe: Recipe) -> None:
         """Take the settings of a recipe; what was there before goes."""
         self.cancel()
-        layers.clear(self.viewer)
+        self._drop.stop()
+        self._clear()
+        if recipe.ims.part == EACH_PART:
+            recipe = recipe.model_copy(update={"ims": recipe.ims.model_copy(update={"part": None})})
+            self.session.tell("data: part: each is for the command line; step 1 offers the parts one by one")
         self.session.load(recipe)
 
     def fill(self, recipe: Recipe, result: SectionResult, source: CellTable) -> None:
         """Show a finished run as if its steps had been run here."""
         self.cancel()
-        layers.clear(self.viewer)
+        self._clear()
         self.session.fill(recipe, result, source, parts=names_of_parts(recipe.ims, result.dataset))
         for step in STEPS:
             self._show(step)
+        self._look_at(self.session.value("data"))
 
     def look_at_cells(self, path: Path) -> None:
         """List the cell types of a table and propose their roles; nothing is read beyond them."""
@@ -192,6 +222,16 @@ class Bench(QObject):
         self.session.put("cells", "path", path)
         self.start("cells", lambda _: pipeline.proposed_roles(path, type_column=column), take)
 
+    def save(self, work: Work) -> None:
+        """Write a file beside the results, under the name of the export; its state stays as it is."""
+
+        def take(ticket: Ticket, path: Path) -> None:
+            self.session.stop(ticket)
+            self.session.tell(f"export: written to {path}")
+            self.saved.emit(path)
+
+        self.start("export", work, take)
+
     def _take_result(self, ticket: Ticket, value: Any) -> None:
         if not self.session.finish(ticket, value):
             self._queue.clear()
@@ -202,6 +242,9 @@ class Bench(QObject):
             self.session.types_of = (self.session.get("cells", "path"), self.session.get("cells", "type"))
             self.session.changed.emit("cells")
         self._show(ticket.step)
+        if isinstance(value, Opened):
+            self._look_at(value)
+        self.ions.follow()
         self.session.tell(f"{ticket.step}: {in_one_line(value)}")
         self.landed.emit(ticket.step)
         self._run_next()
@@ -222,9 +265,24 @@ class Bench(QObject):
         if outcome.kind == "cancelled":
             self.session.stop(ticket)
             return
-        text = outcome.value if outcome.kind == "refused" else UNFORESEEN
-        if self.session.fail(ticket, text):
-            self.session.tell(f"{ticket.step}: {text}")
+        if self.session.fail(ticket, outcome.problem):
+            self.session.tell(f"{ticket.step}: {outcome.problem}")
+
+    def _look_at(self, opened: Opened) -> None:
+        """Make what shows an opened file, in the background; the steps go on."""
+        ion_layers.remove_kept(self.viewer)
+        self.indexing.look_for(opened.dataset)
+        self.spectra.take_mean(opened)
+        self.ions.again()
+        if not self.ions.windows:
+            self.ions.prepare()
+        self.neighbours.go_on()
+
+    def _clear(self) -> None:
+        """Start over: no layer and no look at the former file is left."""
+        layers.clear(self.viewer)
+        for each in self._looks:
+            each.restart()
 
     def start_painting(self) -> None:
         """Select the tissue layer and its brush."""
@@ -240,11 +298,20 @@ class Bench(QObject):
 
     def _show(self, step: Step) -> None:
         layers.show(self.viewer, self.session, step)
-        if step == "tissue":
-            layer = layers.find(self.viewer, "tissue")
-            if isinstance(layer, Labels):
-                for event in (layer.events.paint, layer.events.set_data):  # undo and redo tell only of the second
-                    event.connect(self._on_stroke)
+        layer = layers.find(self.viewer, step)
+        if step == "tissue" and isinstance(layer, Labels):
+            for event in (layer.events.paint, layer.events.set_data):  # undo and redo tell only of the second
+                event.connect(self._on_stroke)
+        if step == "niches" and isinstance(layer, Labels):
+            layer.events.selected_label.connect(self._on_niche)
+
+    def compare_with(self, name: str) -> None:
+        """Show the spectrum of a region over that of the section; an unknown name shows the mean alone."""
+        mask = region_mask(self.session, name)
+        if mask is None:
+            self.spectra.clear_overlay()
+        elif name != self.spectra.region:
+            self.spectra.show_region(name, mask)
 
     def take_painting(self) -> bool:
         """Take the mask of the tissue layer where it is not the session's; False where no tissue is left in it."""
@@ -261,6 +328,11 @@ class Bench(QObject):
             return False
         layers.wipe(layer, ~measured & ~self.session.value("tissue").mask)
         return True
+
+    def _on_niche(self) -> None:
+        layer = layers.find(self.viewer, "niches")
+        if isinstance(layer, Labels) and niche_name(layer.selected_label) in region_names(self.session):
+            self.compare_with(niche_name(layer.selected_label))
 
     def _on_stroke(self) -> None:
         self._stroke.start()

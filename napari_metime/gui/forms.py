@@ -159,7 +159,7 @@ class ChoiceEditor:
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.offer(choices)
         self.box.activated.connect(self._on_activated)
-        _ignore_wheel(self.box)
+        ignore_wheel(self.box)
 
     def offer(self, choices: Sequence[tuple[str, Any]]) -> None:
         """Change what can be chosen."""
@@ -211,7 +211,7 @@ class NumberEditor:
 
     def __init__(self, kind: type, field: FieldInfo, key: str, put: Callable[[Any], None]) -> None:
         low, high = _range(field, 1 if kind is int else 10**-DECIMALS)
-        self.box: QSpinBox | QDoubleSpinBox = QSpinBox() if kind is int and high <= MAX_INT else _PlainSpinBox()
+        self.box: QSpinBox | QDoubleSpinBox = QSpinBox() if kind is int and high <= MAX_INT else PlainSpinBox()
         if isinstance(self.box, QSpinBox):
             self.box.setRange(int(low), int(high))
         else:
@@ -224,7 +224,7 @@ class NumberEditor:
             self.box.setSuffix(f" {unit}")
         self.box.setKeyboardTracking(True)
         self.box.valueChanged.connect(lambda value: put(kind(value)))
-        _ignore_wheel(self.box)
+        ignore_wheel(self.box)
 
     def widget(self) -> QWidget:
         """Return the spin box."""
@@ -368,7 +368,7 @@ def _with_unit(line: QLineEdit, unit: str) -> QWidget:
     return whole
 
 
-class _PlainSpinBox(QDoubleSpinBox):
+class PlainSpinBox(QDoubleSpinBox):
     """Shows 5, not 5.000, and every digit that a value has."""
 
     def __init__(self) -> None:
@@ -389,6 +389,7 @@ class _WheelFilter(QObject):
         return True
 
 
-def _ignore_wheel(box: QWidget) -> None:
+def ignore_wheel(box: QWidget) -> None:
+    """Change a value by the wheel only where it has the focus."""
     box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     box.installEventFilter(_WheelFilter(box))

@@ -68,11 +68,14 @@ def open_dock(viewer: ViewerModel) -> StepperDock:
 
 
 def _tic_layer(path: Path) -> LayerData:
+    import numpy as np
+
     from napari_metime import pipeline
     from napari_metime.gui.bench import imzml_beside
     from napari_metime.gui.layers import tic_layer_data
     from napari_metime.gui.session import Opened
+    from napari_metime.ims import pixel_vectors
     from napari_metime.recipe import ImsRecipe
 
     dataset = pipeline.open_dataset(ImsRecipe(path=imzml_beside(path)))
-    return tic_layer_data(Opened(dataset, pipeline.tic_image(dataset)))
+    return tic_layer_data(Opened(dataset, pixel_vectors(dataset).tic.astype(np.float32)))

@@ -1,8 +1,9 @@
-"""The only module that makes napari layers: all in µm, in one order, and only its own are ever replaced."""
+"""The layers of the steps and the rules for all of ours: in µm, in one order, and only our own are ever replaced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,26 @@ from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
+from napari_metime.export.images import contrast_limits
 from napari_metime.gui.colours import LANDMARK_COLOURS, NOT_ASSESSABLE_COLOUR, TISSUE_COLOUR
 from napari_metime.gui.session import Opened, Session, Step
 from napari_metime.section import Alignment, CellTable, Grid, NicheMap, NicheResult, Role, Tissue
 
 KEY = "metime"
-ORDER = ("tic", "channel", "not assessable", "coldness", "tissue", "niches", "cells", "landmarks")
+ORDER = (
+    "tic",
+    "neighbour",
+    "normalization",
+    "channel",
+    "ion",
+    "kept",
+    "not assessable",
+    "coldness",
+    "tissue",
+    "niches",
+    "cells",
+    "landmarks",
+)
 DRAWN: tuple[Role, ...] = ("tumor", "other", "suppressor", "effector")
 CELL_SIZE_UM = 14.0
 CELL_OPACITIES: Mapping[Role, float] = {"effector": 1.0, "suppressor": 0.8, "tumor": 0.35, "other": 0.35}
@@ -39,15 +54,6 @@ def tic_layer_data(opened: Opened) -> tuple[NDArray[np.float32], dict[str, Any],
     limits = contrast_limits(opened.tic, opened.dataset.measured)
     shown = {"name": "TIC", "colormap": "gray", "contrast_limits": limits, "opacity": 0.6, "metadata": {KEY: "tic"}}
     return opened.tic, {**shown, **on_grid(opened.dataset.grid)}, "image"
-
-
-def contrast_limits(image: NDArray[np.float32], inside: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the 1st and 99th percentile of the finite pixels inside, widened where they are one."""
-    values = image[inside & np.isfinite(image)]
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, [1, 99]))
-    return low, high if high > low else low + max(abs(low), 1.0)
 
 
 def find(viewer: ViewerModel, kind: str, name: str | None = None) -> Layer | None:
@@ -77,7 +83,7 @@ def show_channel(viewer: ViewerModel, session: Session, name: str) -> None:
     if channel is None:
         return
     for other in viewer.layers:
-        if other.metadata.get(KEY) in ("channel", "coldness", "not assessable"):
+        if other.metadata.get(KEY) in ("channel", "normalization", "ion", "kept", "coldness", "not assessable"):
             other.visible = False
     tissue: Tissue = session.value("tissue")
     placed = on_grid(session.value("data").dataset.grid)
@@ -89,8 +95,16 @@ def show_channel(viewer: ViewerModel, session: Session, name: str) -> None:
         metadata={KEY: "channel", "channel": name},
         **placed,
     )
-    _put(viewer, layer)
+    put(viewer, layer)
     layer.visible = True
+
+
+def show_neighbour(viewer: ViewerModel, found: Opened, path: Path, origin_um: tuple[float, float]) -> None:
+    """Show the total ion current of another file of the slide; its origin lies at (y, x) of the section's frame."""
+    data, meta, _ = tic_layer_data(found)
+    meta |= {"name": f"TIC {path.stem}", "translate": origin_um, "metadata": {KEY: "neighbour", "channel": str(path)}}
+    put(viewer, Image(data, **meta))
+    viewer.reset_view()
 
 
 def start_painting(viewer: ViewerModel, layer: Labels) -> None:
@@ -125,7 +139,7 @@ def select_niche(viewer: ViewerModel, label: int, centre_um: tuple[float, float]
 def _show_tic(viewer: ViewerModel, session: Session) -> None:
     data, meta, _ = tic_layer_data(session.value("data"))
     first = find(viewer, "tic") is None
-    _put(viewer, Image(data, **meta))
+    put(viewer, Image(data, **meta))
     viewer.canvas.overlays.scale_bar.visible = True
     if first:
         viewer.reset_view()
@@ -142,7 +156,7 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
         **on_grid(session.value("data").dataset.grid),
     )
     layer.contour = 1
-    _put(viewer, layer)
+    put(viewer, layer)
 
 
 def _show_channels(viewer: ViewerModel, session: Session) -> None:
@@ -159,7 +173,7 @@ def _show_channels(viewer: ViewerModel, session: Session) -> None:
 
 def _show_cells(viewer: ViewerModel, session: Session) -> None:
     aligned = session.value("align")
-    _put(viewer, _cell_layer(aligned.cells))
+    put(viewer, _cell_layer(aligned.cells))
     _put_or_remove(viewer, "landmarks", _landmark_layer(aligned.alignment))
 
 
@@ -209,7 +223,7 @@ def _show_niches(viewer: ViewerModel, session: Session) -> None:
     result: NicheResult = session.value("niches")
     placed = on_grid(session.value("data").dataset.grid)
     _put_or_remove(viewer, "not assessable", _not_assessable_layer(result.map, placed))
-    _put(viewer, _coldness_layer(result.map, placed))
+    put(viewer, _coldness_layer(result.map, placed))
     rows = result.regions[result.regions["kind"] == "niche"]
     grades = dict(zip(rows["region_id"].astype(int), rows["grade"], strict=True))
     layer = Labels(
@@ -222,7 +236,7 @@ def _show_niches(viewer: ViewerModel, session: Session) -> None:
         **placed,
     )
     layer.contour = 1
-    _put(viewer, layer)
+    put(viewer, layer)
 
 
 def _coldness_layer(found: NicheMap, placed: Mapping[str, Any]) -> Image:
@@ -259,7 +273,7 @@ def _not_assessable_layer(found: NicheMap, placed: Mapping[str, Any]) -> Labels 
 def _put_or_remove(viewer: ViewerModel, kind: str, layer: Layer | None) -> None:
     """Put a layer where there is something to show; else remove the former one of its kind."""
     if layer is not None:
-        _put(viewer, layer)
+        put(viewer, layer)
     elif (former := find(viewer, kind)) is not None:
         viewer.layers.remove(former)
 
@@ -276,7 +290,7 @@ def _colours_of(names: NDArray[Any], colours: Mapping[Any, str]) -> NDArray[np.f
     return np.asarray(transform_color([colours[name] for name in found]), dtype=np.float32)[codes]
 
 
-def _put(viewer: ViewerModel, layer: Layer) -> None:
+def put(viewer: ViewerModel, layer: Layer) -> None:
     """Put a layer in its place of the order; one of ours of the same kind and channel makes way."""
     former = find(viewer, layer.metadata[KEY], layer.metadata.get("channel"))
     active = viewer.layers.selection.active

@@ -8,15 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from napari_metime import pipeline
 from napari_metime.gui import layers
 from napari_metime.gui.bench import Bench
+from napari_metime.gui.calibration import CalibrationView
 from napari_metime.gui.docked import DockedWidget, disconnecting
-from napari_metime.gui.plots import GradientPlot, SpectrumPlot
-from napari_metime.gui.session import Step
+from napari_metime.gui.plots import GradientPlot, follow_theme
+from napari_metime.gui.regions import niche_name
+from napari_metime.gui.session import Opened, Step
+from napari_metime.gui.spectrum_tab import SpectrumTab
 from napari_metime.gui.style import style_sheet
 from napari_metime.gui.tables import CHANNEL_COLUMNS, FrameView, channel_frame, region_columns, region_frame
 from napari_metime.section import ChannelSet, NicheResult
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 EMPTY = {
-    "Spectrum": "Click a pixel of the section to see its spectrum.",
+    "Spectrum": "The spectrum of the section stands here once a file is open. Click a peak to see where its ion is.",
+    "Calibration": "Step 1 can correct the m/z of a file against lock masses (More settings, Recalibrate); "
+    "what came of it stands here.",
     "Metabolites": "What this file can show of the panel stands here after step 3.",
     "Regions": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
     "Gradients": "How cells and metabolites change with the distance from a niche stands here after step 6.",
 }
-MIN_HEIGHT = 190
+MIN_HEIGHT, START_HEIGHT = 230, 290
 
 
 class LowerDock(DockedWidget):
@@ -40,7 +44,8 @@ class LowerDock(DockedWidget):
         super().__init__()
         self.setObjectName("metime")
         self.bench, self.session = bench, bench.session
-        self.spectrum, self.gradients = SpectrumPlot(), GradientPlot()
+        self.spectrum, self.gradients = SpectrumTab(bench), GradientPlot()
+        self.calibration = CalibrationView()
         self.metabolites, self.regions = FrameView(sortable=True), FrameView()
         self.log = QPlainTextEdit("\n".join(self.session.log))
         self.log.setReadOnly(True)
@@ -48,6 +53,7 @@ class LowerDock(DockedWidget):
         self._stacks: dict[str, QStackedWidget] = {}
         for name, widget in (
             ("Spectrum", self.spectrum),
+            ("Calibration", self.calibration),
             ("Metabolites", self.metabolites),
             ("Regions", self.regions),
             ("Gradients", self.gradients),
@@ -55,14 +61,24 @@ class LowerDock(DockedWidget):
             self._stacks[name] = _or_words(widget, EMPTY[name])
             self.tabs.addTab(self._stacks[name], name)
         self.tabs.addTab(self.log, "Log")
+        self.index = QLabel()
+        self.index.setProperty("look", "dim")
+        self.index.setContentsMargins(0, 0, 6, 6)
+        self.tabs.setCornerWidget(self.index)
         box = QVBoxLayout(self)
         box.setContentsMargins(4, 0, 4, 4)
         box.addWidget(self.tabs)
         self.setMinimumHeight(MIN_HEIGHT)
-        self.setStyleSheet(style_sheet(bench.viewer.theme))
+        self._on_theme()
         self._connect(bench)
-        for step in ("metabolites", "niches"):
+        bench.spectra.resume()
+        self._on_index()
+        for step in ("data", "metabolites", "niches"):
             self._on_landed(step)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little height; the canvas needs the rest."""
+        return QSize(super().sizeHint().width(), START_HEIGHT)
 
     def pick(self, y_um: float, x_um: float) -> None:
         """Show the spectrum of a pixel, and select the niche that it lies in."""
@@ -74,11 +90,7 @@ class LowerDock(DockedWidget):
         if flat < 0:
             return
         row, col = divmod(flat, grid.shape[1])
-        mz, intensity = pipeline.pixel_spectrum(opened.dataset, row, col)
-        title = f"Pixel row {row}, column {col} · {mz.size:,} points"
-        tolerance_ppm = float(self.session.get("ims", "tolerance_ppm"))
-        self.spectrum.show_spectrum(mz, intensity, title=title, ions=self._ions(), tolerance_ppm=tolerance_ppm)
-        self._stacks["Spectrum"].setCurrentIndex(0)
+        self.bench.spectra.show_pixel(row, col)
         niches: NicheResult | None = self.session.value("niches")
         label = int(niches.map.labels[row, col]) if niches is not None else 0
         if label:
@@ -87,32 +99,27 @@ class LowerDock(DockedWidget):
         elif self.tabs.currentWidget() is self._stacks["Regions"]:
             self.tabs.setCurrentWidget(self._stacks["Spectrum"])
 
-    def _ions(self) -> dict[str, float]:
-        channels: ChannelSet | None = self.session.value("metabolites")
-        if channels is None:
-            return {}
-        measured = {channel.name for channel in channels.channels}
-        table = channels.table[channels.table["channel"].isin(measured)]
-        return dict(zip(table["channel"], table["mz"].astype(float), strict=True))
-
     def _connect(self, bench: Bench) -> None:
         viewer = bench.viewer
         on_mouse = partial(_on_mouse, weakref.WeakMethod(self.pick))
         viewer.mouse_drag_callbacks.append(on_mouse)
         bench.landed.connect(self._on_landed)
         bench.session.logged.connect(self._on_logged)
+        bench.indexing.changed.connect(self._on_index)
+        bench.indexing.progressed.connect(self._on_index)
         viewer.events.theme.connect(self._on_theme)
         self.metabolites.row_chosen.connect(self._on_metabolite)
-        self.spectrum.ion_chosen.connect(self._show_channel)
+        self.spectrum.plot.ion_chosen.connect(self._show_channel)
         self.regions.row_chosen.connect(self._on_region)
         self.on_close(disconnecting(partial(bench.session.logged.disconnect, missing_ok=True), self._on_logged))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
         self.on_close(partial(_stop_listening, weakref.ref(viewer), on_mouse))
 
     def _on_landed(self, step: Step) -> None:
-        if step == "data":
-            self.tabs.setCurrentWidget(self._stacks["Spectrum"])
         value = self.session.value(step)
+        if isinstance(value, Opened):
+            self._show_opened(value)
+        self.spectrum.show_regions()
         if isinstance(value, ChannelSet):
             self.metabolites.show_frame(channel_frame(value), CHANNEL_COLUMNS)
             self._show_tab("Metabolites")
@@ -122,6 +129,17 @@ class LowerDock(DockedWidget):
             self.gradients.show_gradients(value.gradients, grades)
             self._stacks["Gradients"].setCurrentIndex(0 if len(value.gradients) else 1)
             self._show_tab("Regions")
+
+    def _show_opened(self, opened: Opened) -> None:
+        found = opened.recalibration
+        self._stacks["Calibration"].setCurrentIndex(1 if found is None else 0)
+        if found is not None:
+            self.calibration.show_recalibration(found)
+        self._show_tab("Spectrum")
+
+    def _on_index(self, fraction: float = 0.0, text: str = "") -> None:
+        self.index.setText(self.bench.indexing.state_in_words(fraction))
+        self.index.setToolTip(text or "The m/z-sorted index of this file, which step 1 offers to build")
 
     def _show_tab(self, name: str) -> None:
         self._stacks[name].setCurrentIndex(0)
@@ -138,6 +156,7 @@ class LowerDock(DockedWidget):
         if region["kind"] == "niche":
             centre_um = (float(region["centroid_y_um"]), float(region["centroid_x_um"]))
             size_um = float(np.sqrt(region["area_um2"]))
+            self.bench.compare_with(niche_name(int(region["region_id"])))
             layers.select_niche(self.bench.viewer, int(region["region_id"]), centre_um, size_um)
         else:
             self.bench.viewer.reset_view()
@@ -146,7 +165,10 @@ class LowerDock(DockedWidget):
         self.log.appendPlainText(text)
 
     def _on_theme(self) -> None:
-        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        theme = self.bench.viewer.theme
+        self.setStyleSheet(style_sheet(theme))
+        for plot in (self.spectrum.plot.plot, self.calibration.plot, self.gradients.plot):
+            follow_theme(plot, theme)
 
 
 def _or_words(widget: QWidget, words: str) -> QStackedWidget:

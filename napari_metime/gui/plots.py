@@ -1,81 +1,41 @@
-"""Plots of the lower dock: the spectrum of a pixel, and what changes with the distance from a niche."""
+"""Plots of the lower dock, and what changes with the distance from a niche."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import pyqtgraph as pg
-from numpy.typing import NDArray
-from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_metime.export.colours import GRADE_COLOURS, grade_of
+from napari_metime.gui.style import colours_of
 
-ION_COLOUR = "#E69F00"
-STICK_COLOUR = "#6A91EC"
 ROLE_WORDS = {"effector": "Effectors", "suppressor": "Suppressors", "tumor": "Tumour cells"}
 
 
-def _plot(bottom: str, left: str) -> pg.PlotWidget:
+def new_plot(bottom: str, left: str) -> pg.PlotWidget:
+    """Return an empty plot that looks like the others."""
     widget = pg.PlotWidget(background=None)
     widget.setLabel("bottom", bottom)
     if left:
         widget.setLabel("left", left)
     widget.getPlotItem().hideButtons()
+    for axis in ("bottom", "left"):
+        widget.getPlotItem().getAxis(axis).enableAutoSIPrefix(False)
     widget.setMenuEnabled(False)
     widget.showGrid(x=False, y=True, alpha=0.15)
     return widget
 
 
-class SpectrumPlot(QWidget):
-    """Sticks of one pixel, with the ions of the panel marked by name."""
-
-    ion_chosen = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title = QLabel()
-        self.plot = _plot("m/z", "intensity")
-        self._sticks = self.plot.plot(pen=pg.mkPen(STICK_COLOUR, width=1), connect="pairs")
-        self._ions = pg.ScatterPlotItem(size=9, symbol="t", pen=None, brush=ION_COLOUR, hoverable=True, tip=_tip)
-        self._ions.sigClicked.connect(self._on_ions)
-        self.plot.addItem(self._ions)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(6, 4, 6, 2)
-        box.setSpacing(2)
-        box.addWidget(self.title)
-        box.addWidget(self.plot, 1)
-
-    def show_spectrum(
-        self,
-        mz: NDArray[np.float64],
-        intensity: NDArray[np.float64],
-        *,
-        title: str,
-        ions: Mapping[str, float],
-        tolerance_ppm: float,
-    ) -> None:
-        """Show a spectrum; ``ions`` are the names and m/z to mark where there is a peak within the tolerance."""
-        self.title.setText(title)
-        self._sticks.setData(np.repeat(mz, 2), np.column_stack([np.zeros_like(intensity), intensity]).ravel())
-        spots = []
-        for name, at in ions.items():
-            near = np.abs(mz - at) <= at * tolerance_ppm * 1e-6
-            if near.any():
-                spots.append({"pos": (at, float(intensity[near].max())), "data": name})
-        self._ions.setData(spots)
-        self.plot.autoRange()
-
-    def _on_ions(self, _: object, points: list[pg.SpotItem]) -> None:
-        if len(points):
-            self.ion_chosen.emit(points[0].data())
-
-
-def _tip(x: float, y: float, data: object) -> str:
-    return f"{data}, m/z {x:.4f}; click to show its image"
+def follow_theme(plot: pg.PlotWidget, theme_id: str) -> None:
+    """Give a plot the ground and the lines of one of napari's themes; it takes neither from the style sheet."""
+    colours = colours_of(theme_id)
+    plot.setBackground(colours["background"])
+    for axis in ("bottom", "left"):
+        plot.getPlotItem().getAxis(axis).setPen(colours["dim"])
+        plot.getPlotItem().getAxis(axis).setTextPen(colours["dim"])
 
 
 class GradientPlot(QWidget):
@@ -87,7 +47,7 @@ class GradientPlot(QWidget):
         self._grades: dict[str, str] = {}
         self.choice = QComboBox()
         self.choice.currentIndexChanged.connect(lambda _: self._draw())
-        self.plot = _plot("distance from the niche's border (µm), negative inside", "")
+        self.plot = new_plot("distance from the niche's border (µm), negative inside", "")
         self._legend = self.plot.addLegend(offset=(-10, 5))
         top = QHBoxLayout()
         top.addWidget(QLabel("Show"))

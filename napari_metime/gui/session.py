@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_metime.ims import PixelVectors, Recalibration
 from napari_metime.recipe import Recipe, parse_part
 from napari_metime.section import Alignment, CellTable, Dataset, SectionResult, Tissue
 
@@ -33,7 +34,10 @@ NEEDS: Mapping[Step, tuple[Step, ...]] = {
     "export": ("niches",),
 }
 READS: Mapping[Step, tuple[tuple[str, str], ...]] = {
-    "data": (("ims", "path"), ("ims", "pixel_size_um"), ("ims", "polarity"), ("ims", "part")),
+    "data": tuple(
+        ("ims", key)
+        for key in ("path", "pixel_size_um", "polarity", "part", "plane", "skip_broken", "recalibrate", "lock_mz")
+    ),
     "tissue": (("tissue", "method"), ("seed", "")),
     "metabolites": (
         ("channels", "panel"),
@@ -42,6 +46,8 @@ READS: Mapping[Step, tuple[tuple[str, str], ...]] = {
         ("channels", "min_members"),
         ("ims", "tolerance_ppm"),
         ("ims", "normalize"),
+        ("ims", "reference_mz"),
+        ("ims", "normalize_table"),
     ),
     "cells": tuple(("cells", key) for key in ("path", "x", "y", "type", "unit", "roles")),
     "align": (("align", ""), ("cells", "pixel_size_um")),
@@ -73,11 +79,15 @@ class Opened:
     ----------
     tic : ndarray of shape (rows, cols), float32; NaN where no spectrum was taken
     parts : names of the connected sections on the grid
+    recalibration : what the m/z were corrected by; None where they were not
+    vectors : what each pixel can be normalised by; None where it was not measured on opening
     """
 
     dataset: Dataset
     tic: NDArray[np.float32]
     parts: tuple[str, ...] = ()
+    recalibration: Recalibration | None = None
+    vectors: PixelVectors | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,11 +10,11 @@ STALE = "#E3B617"
 ERROR = "#FF7A6B"
 
 
-def style_sheet(theme_id: str) -> str:
-    """Return the style sheet of our docks for one of napari's themes."""
+def colours_of(theme_id: str) -> dict[str, str]:
+    """Return our colours in one of napari's themes, by what they are for."""
     theme = get_theme(theme_id)
     dark = theme.type == "dark"
-    colours = {
+    return {
         "background": theme.background.as_hex("long"),
         "card": theme.foreground.as_hex("long"),
         "field": theme.primary.as_hex("long"),
@@ -27,8 +27,12 @@ def style_sheet(theme_id: str) -> str:
         "stale": STALE if dark else "#7A5C00",
         "error": ERROR if dark else "#A31515",
     }
+
+
+def style_sheet(theme_id: str) -> str:
+    """Return the style sheet of our docks for one of napari's themes."""
     sheet = _SHEET
-    for name, colour in colours.items():
+    for name, colour in colours_of(theme_id).items():
         sheet = sheet.replace(f"@{name}@", colour)
     return sheet
 
@@ -65,6 +69,11 @@ _SHEET = """
 #metime QPushButton[look="link"] { background: transparent; color: @hover@; padding: 3px 4px; }
 #metime QPushButton[look="link"]:hover { text-decoration: underline; }
 #metime QPushButton[look="link"]:disabled { color: @dim@; }
+#metime QPushButton[look="chip"] { background: @field@; padding: 2px 5px; border-radius: 3px; }
+#metime QPushButton[look="chip"]:hover { background: @line@; }
+#metime QPushButton[look="chip"]:checked { border: 1px solid @accent@; background: @background@; }
+#metime QToolButton[look="chip"] { border: 0px; background: transparent; padding: 2px 0px; color: @dim@; }
+#metime QToolButton[look="chip"]:hover { color: @text@; }
 #metime QLineEdit, #metime QComboBox, #metime QAbstractSpinBox { background: @background@; border: 1px solid @line@;
   border-radius: 3px; padding: 3px 6px; min-height: 18px; }
 #metime QLineEdit:focus, #metime QComboBox:focus, #metime QAbstractSpinBox:focus { border: 1px solid @accent@; }

@@ -149,7 +149,7 @@ class FrameModel(QAbstractTableModel):
             if column.key in self._numeric:
                 return float(value) if is_known(value) else float("-inf")
             return "" if pd.isna(value) else str(value)
-        if role == Qt.ItemDataRole.TextAlignmentRole and is_known(value) and not isinstance(value, bool):
+        if role == Qt.ItemDataRole.TextAlignmentRole and column.key in self._numeric and not isinstance(value, bool):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and column.key == "grade" and isinstance(value, str) and value:
             return _swatch(GRADE_COLOURS[grade_of(value)])

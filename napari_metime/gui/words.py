@@ -61,6 +61,8 @@ def in_one_line(value: Any) -> str:
 
 def in_sentences(value: Any) -> tuple[str, ...]:
     """Return what a result says beyond its one line."""
+    if isinstance(value, Opened):
+        return (_sentence(value.recalibration.note),) if value.recalibration is not None else ()
     if isinstance(value, Tissue):
         return (_sentence(value.note),)
     if isinstance(value, CellTable):
@@ -75,10 +77,19 @@ def in_sentences(value: Any) -> tuple[str, ...]:
     return ()
 
 
+def file_size(n_bytes: int) -> str:
+    """Write a size on disk with two digits and its unit."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= factor:
+            return f"{written(n_bytes / factor)} {unit}"
+    return f"{max(n_bytes / 1e3, 1):.0f} kB"
+
+
 def warnings_of(value: Any) -> tuple[str, ...]:
     """Return the warnings of a result."""
     if isinstance(value, Opened):
-        return value.dataset.warnings
+        more = value.recalibration.warnings if value.recalibration is not None else ()
+        return tuple(dict.fromkeys((*value.dataset.warnings, *more)))
     if isinstance(value, NicheResult):
         return tuple(dict.fromkeys((*value.map.warnings, *value.warnings)))
     return tuple(getattr(value, "warnings", ()))

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from napari_metime import pipeline
 from napari_metime.gui.session import Aligned, Opened, Session, Step
+from napari_metime.gui.worker import Work
+from napari_metime.ims import open_from_recipe, pixel_vectors
 from napari_metime.recipe import ImsRecipe
 from napari_metime.section import Dataset, Progress
-
-Work = Callable[[Progress], Any]
 
 
 def prepare(session: Session, step: Step) -> Work:
@@ -33,18 +34,18 @@ def _open(session: Session) -> Work:
     ims, former = session.part("ims"), session.value("data")
 
     def work(on_progress: Progress) -> Opened:
-        dataset = pipeline.open_dataset(ims)
+        dataset, found = pipeline.open_and_calibrate(ims, on_progress=lambda d, text: on_progress(0.5 * d, text))
         dataset.grid.spacing_um  # noqa: B018 - raises here, as a run does, where the pixel size is unknown
-        tic = pipeline.tic_image(dataset, on_progress=on_progress)
-        known = former is not None and ims.part is not None
-        return Opened(dataset, tic, former.parts if known else names_of_parts(ims, dataset))
+        vectors = pixel_vectors(dataset, on_progress=lambda d, text: on_progress(0.5 + 0.5 * d, text))
+        parts = former.parts if former is not None and ims.part is not None else names_of_parts(ims, dataset)
+        return Opened(dataset, vectors.tic.astype(np.float32), parts, found, vectors)
 
     return work
 
 
 def names_of_parts(ims: ImsRecipe, dataset: Dataset) -> tuple[str, ...]:
     """Return the names of all parts of a file of which ``dataset`` may be one: a part does not show the others."""
-    whole = dataset if ims.part is None else pipeline.open_dataset(ims.model_copy(update={"part": None}))
+    whole = dataset if ims.part is None else open_from_recipe(ims.model_copy(update={"part": None}))
     return pipeline.part_names(whole)
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError
-from napari_metime.ims.spectra import iterate_chunks
+from napari_metime.ims.blocks import Block, load_at, map_blocks, pixel_order, read_points
+from napari_metime.ims.index import Index
+from napari_metime.ims.mean_spectrum import mean_spectrum
+from napari_metime.ims.normalization import pixel_vectors
 from napari_metime.section import Dataset, Progress, no_progress
 
-Normalization = Literal["none", "tic", "rms", "median"]
 N_FEATURES = 50
 MAX_TOLERANCE = 1_000_000
+WALK = 32
 FEATURE_WIDTH = 0.5
 """Width of the m/z bins of ``feature_images``; wide enough for any calibration error."""
 
@@ -27,13 +31,37 @@ class IonImages:
     Parameters
     ----------
     images : ndarray of shape (n, rows, cols), float32; NaN where no spectrum was taken
-    mean_mz : ndarray of shape (n,), intensity-weighted m/z of the window's points on the reference, NaN without any
-    tic : ndarray of shape (rows, cols), float32; total ion current, not normalised, NaN where no spectrum
+    mean_mz : ndarray of shape (n,), float64; intensity-weighted m/z of the window's points on the reference, NaN
+        without any
     """
 
     images: NDArray[np.float32]
     mean_mz: NDArray[np.float64]
-    tic: NDArray[np.float32]
+
+
+class _Windows(NamedTuple):
+    """m/z windows, ascending in ``low``; ``row`` is the image of each, ``reach`` the largest ``high`` so far."""
+
+    row: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+
+class _Channels(NamedTuple):
+    """Windows on an axis that all spectra share: window w holds ``channel[start[w]:start[w + 1]]``."""
+
+    start: NDArray[np.int64]
+    channel: NDArray[np.int64]
+    mz: NDArray[np.float64]
+
+
+class _Target(NamedTuple):
+    """Images of shape (n, n_pixels) to fill; per pixel the factor, and whether it counts for the mean m/z."""
+
+    images: NDArray[np.float32]
+    factor: NDArray[np.float64]
+    inside: NDArray[np.bool_]
 
 
 def extract_ions(
@@ -42,24 +70,27 @@ def extract_ions(
     *,
     tolerance_ppm: float | None = None,
     tolerance_da: float | None = None,
-    normalize: Normalization = "none",
+    factors: NDArray[np.float64] | None = None,
     reference_mask: NDArray[np.bool_] | None = None,
+    index: Index | None = None,
     on_progress: Progress = no_progress,
 ) -> IonImages:
     """Sum the file's own points with m/z in [mz - tolerance, mz + tolerance], both ends included.
 
-    Bounds and sums are float64 in file order, cast to float32 once.
+    Bounds and sums are float64 in file order, over all spectra of a pixel, times the pixel's
+    factor, cast to float32 once. Where a spectrum has an ``mz_scale``, its windows are scaled by it.
 
     Parameters
     ----------
     mz : ndarray of shape (n,)
     tolerance_ppm, tolerance_da : float
         Half width of the window; give one.
-    normalize : {"none", "tic", "rms", "median"}
-        Multiply each pixel by median(f) / f, f being its total ion current, root mean square or
-        median intensity. f = 0 gives NaN; a pixel with a NaN intensity is left out of the median.
+    factors : ndarray of shape (rows, cols), float64, optional
+        What to multiply each pixel by, such as ``scale_factors``; default: 1.
     reference_mask : ndarray of shape (rows, cols), bool, optional
-        Pixels over which median(f) and the mean m/z are taken; default: all with a spectrum.
+        Pixels over which the mean m/z is taken; default: all.
+    index : Index, optional
+        Of this dataset (``find_index``); the images are the same to the bit, and come at once.
 
     Raises
     ------
@@ -68,27 +99,29 @@ def extract_ions(
     """
     mz = np.asarray(mz, dtype=np.float64)
     half = _half_width(mz, tolerance_ppm, tolerance_da)
-    measured = dataset.measured
-    reference = measured if reference_mask is None else measured & reference_mask
-    sums, mean_mz, factors = _sum_windows(dataset, mz - half, mz + half, normalize, reference, on_progress)
-    scale = np.ones(sums.shape[1])
-    if normalize != "none":
-        f, inside = factors[normalize], reference[measured]
-        known = f[inside & np.isfinite(f)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = np.where(f > 0, (np.median(known) if known.size else np.nan) / f, np.nan)
-    images = np.full((mz.size, *measured.shape), np.nan, dtype=np.float32)
-    tic = np.full(measured.shape, np.nan, dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is inf, as it would be in the file
-        for image, total in zip(images, sums, strict=True):
-            image[measured] = total * scale  # float64 up to here, cast once
-        tic[measured] = factors["tic"]
-    return IonImages(images, mean_mz, tic)
+    n_pixels = dataset.grid.shape[0] * dataset.grid.shape[1]
+    if index is not None and index.serves(dataset):
+        flat_factors = None if factors is None else np.array(factors, dtype=np.float64).ravel()
+        inside = None if reference_mask is None else np.array(reference_mask, dtype=bool).ravel()
+        found = index.extract(mz - half, mz + half, flat_factors, inside)
+        if found is not None:
+            return _ion_images(*found, dataset.grid.shape)
+    target = _Target(
+        np.full((mz.size, n_pixels), np.nan, dtype=np.float32),
+        np.ones(n_pixels) if factors is None else np.array(factors, dtype=np.float64).ravel(),
+        np.ones(n_pixels, dtype=bool) if reference_mask is None else np.array(reference_mask, dtype=bool).ravel(),
+    )
+    add = _adder(dataset, mz - half, mz + half, target)
+    moments = np.zeros((mz.size, 2))
+    for part in map_blocks(dataset, add, spectra=pixel_order(dataset), on_progress=on_progress):
+        moments += part
+    return _ion_images(target.images, moments, dataset.grid.shape)
 
 
-def total_ion_image(dataset: Dataset, *, on_progress: Progress = no_progress) -> NDArray[np.float32]:
-    """Total ion current per pixel, float32 of shape (rows, cols), NaN where no spectrum was taken."""
-    return extract_ions(dataset, np.empty(0), tolerance_da=1.0, on_progress=on_progress).tic
+def _ion_images(images: NDArray[np.float32], moments: NDArray[np.float64], shape: tuple[int, int]) -> IonImages:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_mz = moments[:, 1] / moments[:, 0]
+    return IonImages(images.reshape(len(images), *shape), mean_mz)
 
 
 def feature_images(dataset: Dataset, *, on_progress: Progress = no_progress) -> NDArray[np.float32]:
@@ -100,19 +133,17 @@ def feature_images(dataset: Dataset, *, on_progress: Progress = no_progress) -> 
         The total ion current first, then up to 50 bins of 0.5 m/z with the largest summed intensity.
     """
     low, high = dataset.mz_range
+    tic = pixel_vectors(dataset, on_progress=lambda done, text: on_progress(0.3 * done, text)).tic
+    spectrum = mean_spectrum(dataset, on_progress=lambda done, text: on_progress(0.3 + 0.3 * done, text))
     n_bins = int(np.clip(np.ceil((high - low) / FEATURE_WIDTH), 1, 100_000))
-    totals = np.zeros(n_bins)
-    for chunk in iterate_chunks(dataset):
-        counts = (chunk.mz >= low) & (chunk.mz <= high) & np.isfinite(chunk.intensity)
-        position = np.minimum(((chunk.mz[counts] - low) / FEATURE_WIDTH).astype(np.int64), n_bins - 1)
-        totals += np.bincount(position, weights=chunk.intensity[counts], minlength=n_bins)
-        on_progress(0.4 * (chunk.first + chunk.start.size - 1) / dataset.n_spectra, "finding the strongest peaks")
+    position = np.clip((spectrum.mz - low) / FEATURE_WIDTH, 0, n_bins - 1).astype(np.int64)
+    totals = np.bincount(position, weights=spectrum.mean, minlength=n_bins)
     strongest = np.sort(np.argsort(totals, kind="stable")[::-1][:N_FEATURES])
     centre = np.asarray(low + (strongest[totals[strongest] > 0] + 0.5) * FEATURE_WIDTH, dtype=np.float64)
     found = extract_ions(
-        dataset, centre, tolerance_da=FEATURE_WIDTH / 2, on_progress=lambda d, t: on_progress(0.4 + 0.6 * d, t)
+        dataset, centre, tolerance_da=FEATURE_WIDTH / 2, on_progress=lambda d, t: on_progress(0.6 + 0.4 * d, t)
     )
-    return np.concatenate([found.tic[None], found.images])
+    return np.concatenate([tic[None].astype(np.float32), found.images])
 
 
 def _half_width(mz: NDArray[np.float64], ppm: float | None, da: float | None) -> NDArray[np.float64]:
@@ -126,83 +157,151 @@ def _half_width(mz: NDArray[np.float64], ppm: float | None, da: float | None) ->
     return mz * ppm * 1e-6 if ppm is not None else np.full(mz.shape, float(given[0]))
 
 
-def _sum_windows(
-    dataset: Dataset,
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    normalize: Normalization,
-    reference: NDArray[np.bool_],
-    on_progress: Progress,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return the sums (n, n_measured), the mean m/z of each window on ``reference``, and what to normalise by.
+def _adder(
+    dataset: Dataset, low: NDArray[np.float64], high: NDArray[np.float64], target: _Target
+) -> Callable[[Block], NDArray[np.float64]]:
+    """Return what fills the images from a block; its value is the windows' (sum of intensity, of intensity x m/z)."""
+    if dataset.mode == "continuous" and dataset.mz_scale is None:
+        channels = _channels(read_points(dataset, 0)[0], low, high)
+        return lambda block: _sum_channels(block, channels, target)
+    row = np.argsort(low, kind="stable")
+    windows = _Windows(row, low[row], high[row], np.maximum.accumulate(high[row]))
 
-    Measured pixels are in the order of the flat grid; those without a spectrum take no memory.
-    """
-    order = np.argsort(low, kind="stable")
-    reach = np.maximum.accumulate(high[order]) if low.size else high
-    measured_pixels, slot = np.unique(dataset.pixel, return_inverse=True)
-    inside = reference.ravel()[measured_pixels]
-    sums, moments = np.zeros((low.size, measured_pixels.size)), np.zeros((low.size, 2))
-    stats = np.zeros((3, measured_pixels.size))
-    for chunk in iterate_chunks(dataset):
-        stop = chunk.first + chunk.start.size - 1
-        where = slot[chunk.first : stop]
-        _add_chunk(chunk.mz, chunk.intensity, chunk.start, where, order, low, high, reach, inside, sums, moments, stats)
-        on_progress(stop / dataset.n_spectra, "reading spectra")
-    tic, squares, counts = stats
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean_mz = moments[:, 1] / moments[:, 0]
-        rms = np.sqrt(squares / counts)
-    factors = {"tic": tic, "rms": np.where(counts > 0, rms, 0.0)}
-    if normalize == "median":
-        factors["median"] = _medians(dataset, slot, measured_pixels.size)
-    return sums, mean_mz, factors
+    def add(block: Block) -> NDArray[np.float64]:
+        moments = np.empty((row.size, 2))
+        moments[row] = _sum_windows(block, windows, target)
+        return moments
+
+    return add
 
 
-def _medians(dataset: Dataset, slot: NDArray[np.intp], n_measured: int) -> NDArray[np.float64]:
-    """Median intensity of each measured pixel over the points of all its spectra; 0 where it has none."""
-    medians = np.zeros(n_measured)
-    shared = np.bincount(slot)[slot] > 1
-    several: dict[int, list[NDArray[np.float64]]] = {}
-    for chunk in iterate_chunks(dataset):
-        for i in range(chunk.start.size - 1):
-            values = chunk.intensity[chunk.start[i] : chunk.start[i + 1]]
-            place = int(slot[chunk.first + i])
-            if shared[chunk.first + i]:
-                several.setdefault(place, []).append(values)
-            elif values.size:
-                medians[place] = np.median(values)
-    for place, parts in several.items():
-        values = np.concatenate(parts)
-        medians[place] = np.median(values) if values.size else 0.0
-    return medians
+def _channels(axis: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> _Channels:
+    order = np.argsort(axis, kind="stable")
+    left, right = np.searchsorted(axis[order], low), np.searchsorted(axis[order], high, side="right")
+    found = [np.sort(order[a:b]) for a, b in zip(left, right, strict=True)]
+    start = np.cumsum([0, *(f.size for f in found)])
+    return _Channels(start, np.concatenate([*found, np.empty(0, dtype=np.int64)]), axis)
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_chunk(mz, intensity, start, slot, order, low, high, reach, inside, sums, moments, stats):  # type: ignore[no-untyped-def]
-    """Add each point to every window that holds it; windows may overlap, m/z need not ascend."""
-    n_windows = order.size
-    for spectrum in range(start.size - 1):
-        here = slot[spectrum]
-        for point in range(start[spectrum], start[spectrum + 1]):
-            value, place = intensity[point], mz[point]
-            stats[0, here] += value
-            stats[1, here] += value * value
-            stats[2, here] += 1.0
-            # First window that starts beyond the point; all that can hold it lie before.
-            left, right = 0, n_windows
-            while left < right:
-                middle = (left + right) // 2
-                if low[order[middle]] <= place:
-                    left = middle + 1
-                else:
-                    right = middle
-            candidate = left - 1
-            while candidate >= 0 and reach[candidate] >= place:
-                window = order[candidate]
-                if high[window] >= place:
-                    sums[window, here] += value
-                    if inside[here]:
-                        moments[window, 0] += value
-                        moments[window, 1] += value * place
-                candidate -= 1
+def _sum_channels(block, channels, target):  # type: ignore[no-untyped-def]
+    n_windows, n_spectra = channels.start.size - 1, block.length.size
+    sums, moments = np.zeros(n_windows), np.zeros((n_windows, 2))
+    for i in range(n_spectra):
+        for w in range(n_windows):
+            total, weight, weighted = sums[w], 0.0, 0.0
+            for at in range(channels.start[w], channels.start[w + 1]):
+                channel = channels.channel[at]
+                value = np.float64(load_at(block.raw, block.intensity_offset[i], channel, block.intensity_like))
+                total += value
+                weight += value
+                weighted += value * channels.mz[channel]
+            sums[w] = total
+            if target.inside[block.pixel[i]]:
+                moments[w, 0] += weight
+                moments[w, 1] += weighted
+        if i + 1 == n_spectra or block.pixel[i + 1] != block.pixel[i]:
+            for w in range(n_windows):
+                target.images[w, block.pixel[i]] = sums[w] * target.factor[block.pixel[i]]
+                sums[w] = 0.0
+    return moments
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_windows(block, windows, target):  # type: ignore[no-untyped-def]
+    n_windows, n_spectra = windows.low.size, block.length.size
+    sums, moments = np.zeros(n_windows), np.zeros((n_windows, 2))
+    hint = 0
+    for i in range(n_spectra):
+        if block.ascending[i]:
+            hint = _add_ascending(block, i, windows, target.inside[block.pixel[i]], hint, sums, moments)
+        else:
+            _add_unordered(block, i, windows, target.inside[block.pixel[i]], sums, moments)
+        if i + 1 == n_spectra or block.pixel[i + 1] != block.pixel[i]:
+            for w in range(n_windows):
+                target.images[windows.row[w], block.pixel[i]] = sums[w] * target.factor[block.pixel[i]]
+                sums[w] = 0.0
+    return moments
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_ascending(block, i, windows, inside, hint, sums, moments):  # type: ignore[no-untyped-def]
+    """Find the windows of spectrum i one after the other; return where the first of them begins."""
+    raw, mz_offset, mz_like = block.raw, block.mz_offset[i], block.mz_like
+    intensity_offset, intensity_like = block.intensity_offset[i], block.intensity_like
+    length, scale, start = block.length[i], block.mz_scale[i], hint
+    for w in range(windows.low.size):
+        low, high = windows.low[w] * scale, windows.high[w] * scale
+        stop = min(start + WALK, length) if w else start  # the next of many windows is a few points away
+        while start < stop and load_at(raw, mz_offset, start, mz_like) < low:
+            start += 1
+        if start >= stop:
+            start = _first_not_below(block, i, low, start)
+        if w == 0:
+            hint = start
+        total, weight, weighted = sums[w], 0.0, 0.0
+        k = start
+        while k < length:
+            mz = np.float64(load_at(raw, mz_offset, k, mz_like))
+            if not mz <= high:
+                break
+            value = np.float64(load_at(raw, intensity_offset, k, intensity_like))
+            total += value
+            weight += value
+            weighted += value * mz
+            k += 1
+        if k > start:
+            sums[w] = total
+            if inside:
+                moments[w, 0] += weight
+                moments[w, 1] += weighted / scale
+    return hint
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_not_below(block, i, bound, hint):  # type: ignore[no-untyped-def]
+    """Return the first point of an ascending spectrum with m/z >= bound: steps that double, away from ``hint``."""
+    raw, offset, like, length = block.raw, block.mz_offset[i], block.mz_like, block.length[i]
+    left = right = min(hint, length)
+    step = 1
+    while left > 0 and not load_at(raw, offset, left - 1, like) < bound:
+        right = left - 1
+        left = max(left - step, 0)
+        step *= 2
+    if left == right:
+        while right < length and load_at(raw, offset, right, like) < bound:
+            left = right + 1
+            right = min(right + step, length)
+            step *= 2
+    while left < right:
+        middle = (left + right) // 2
+        if load_at(raw, offset, middle, like) < bound:
+            left = middle + 1
+        else:
+            right = middle
+    return left
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_unordered(block, i, windows, inside, sums, moments):  # type: ignore[no-untyped-def]
+    """Add each point of spectrum i, in file order, to every window that holds it."""
+    scale = block.mz_scale[i]
+    for k in range(block.length[i]):
+        mz = np.float64(load_at(block.raw, block.mz_offset[i], k, block.mz_like))
+        # The windows that begin at or before the point; all that can hold it are among them.
+        left, right = 0, windows.low.size
+        while left < right:
+            middle = (left + right) // 2
+            if windows.low[middle] * scale <= mz:
+                left = middle + 1
+            else:
+                right = middle
+        for w in range(left - 1, -1, -1):
+            if not mz <= windows.reach[w] * scale:
+                break
+            if mz <= windows.high[w] * scale:
+                value = np.float64(load_at(block.raw, block.intensity_offset[i], k, block.intensity_like))
+                sums[w] += value
+                if inside:
+                    moments[w, 0] += value
+                    moments[w, 1] += value * (mz / scale)

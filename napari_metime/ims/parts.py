@@ -14,6 +14,10 @@ from napari_metime.section import Dataset
 
 GAP_PIXELS = 2
 """Pixels closer than this belong to one section: lines that were lost leave gaps. Our default."""
+_ARRAYS = (
+    "row", "col", "mz_offset", "mz_length", "intensity_offset", "intensity_length", "ascending", "mz_encoded",
+    "intensity_encoded", "mz_scale",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,9 @@ def select_part(dataset: Dataset, part: str | tuple[int, int, int, int] | None) 
         keep = (row >= top) & (row <= bottom) & (col >= left) & (col <= right)
     if not keep.any():
         raise ImzMLError(f"expected spectra in ims.part {part}, found none; see the boxes that info prints")
-    arrays = ("row", "col", "mz_offset", "mz_length", "intensity_offset", "intensity_length")
-    kept = {name: getattr(dataset, name)[keep] for name in arrays}
-    return replace(dataset, **kept, n_points=int(kept["intensity_length"].sum()))
+    kept = {name: getattr(dataset, name)[keep] for name in _ARRAYS if getattr(dataset, name) is not None}
+    name = part if isinstance(part, str) else str(list(part))
+    return replace(dataset, **kept, part=name, n_points=int(kept["intensity_length"].sum()))
 
 
 def _label(measured: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -36,7 +36,8 @@ def ion_evidence(image: NDArray[np.float32], tissue_mask: NDArray[np.bool_], mz:
     """
     on_tissue = image[tissue_mask]
     measured = on_tissue[~np.isnan(on_tissue)].astype(np.float64)
-    ppm_error = float((mean_mz - mz) / mz * 1e6)
+    # Below the last digit kept, the order of summing shows: with an index it is another one.
+    ppm_error = round(float((mean_mz - mz) / mz * 1e6), 6)
     if not measured.size:
         return IonEvidence(float("nan"), float("nan"), ppm_error)
     return IonEvidence(float(measured.mean()), float(np.count_nonzero(measured > 0) / measured.size), ppm_error)

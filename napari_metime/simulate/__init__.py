@@ -2,7 +2,6 @@
 
 from napari_metime.simulate.anatomy import Anatomy, Niche
 from napari_metime.simulate.files import simulate_section
-from napari_metime.simulate.imzml_writer import write_imzml
 from napari_metime.simulate.peaks import METABOLITES, Metabolite
 from napari_metime.simulate.plan import CellRates, SectionPlan
 from napari_metime.simulate.truth import SectionTruth, simulate_truth
@@ -17,5 +16,4 @@ __all__ = [
     "SectionTruth",
     "simulate_section",
     "simulate_truth",
-    "write_imzml",
 ]

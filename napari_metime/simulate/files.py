@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import yaml
 from numpy.typing import NDArray
 
 from napari_metime.errors import OutputError
+from napari_metime.imzml_writer import write_imzml
+from napari_metime.replacing import scratch_beside
 from napari_metime.section import Alignment, Progress, no_progress
-from napari_metime.simulate.imzml_writer import write_imzml
 from napari_metime.simulate.microscope import (
     CHANNELS,
     draw_landmarks,
@@ -48,20 +48,12 @@ def simulate_section(folder: Path, plan: SectionPlan, *, on_progress: Progress =
     folder = Path(folder).expanduser().resolve()
     on_progress(0.0, "drawing the section")
     truth = simulate_truth(plan)
-    try:
+    with scratch_beside(folder, make_parents=True) as scratch:
         _check_ours(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".simulate-", dir=folder.parent) as scratch:
-            new = Path(scratch) / "new"
-            new.mkdir()
-            _write_section(new, truth, on_progress)
-            _put_in_place(new, folder)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(
-            f"expected to write a section to {folder}, found {error.strerror or error}; choose another folder"
-        ) from error
+        new = scratch / "new"
+        new.mkdir()
+        _write_section(new, truth, on_progress)
+        _put_in_place(new, folder)
     on_progress(1.0, "section written")
     return folder / "recipe.yaml"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_metime.imzml_writer import Spectrum
 from napari_metime.simulate.fields import smooth_noise
-from napari_metime.simulate.imzml_writer import Spectrum
 from napari_metime.simulate.peaks import LIPID_MZ, MATRIX_PEAKS
 from napari_metime.simulate.truth import SectionTruth
 

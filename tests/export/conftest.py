@@ -59,13 +59,14 @@ def _tissue() -> np.ndarray:
 
 
 def _dataset(folder: Path) -> Dataset:
-    rows, cols = (a.ravel() for a in np.indices(SHAPE))
+    rows, cols = (a.ravel().astype(np.int32) for a in np.indices(SHAPE))
     n = np.zeros(rows.size, dtype=np.int64)
     return Dataset(
         path=folder / "s.imzML", ibd_path=folder / "s.ibd", grid=Grid(SHAPE, (1, 1), SPACING_UM), mode="processed",
         spectrum_type="centroid", polarity="negative", uuid="0" * 32, mz_range=(50.0, 900.0), n_points=12,
         row=rows, col=cols, mz_offset=n, mz_length=n, intensity_offset=n, intensity_length=n,
-        mz_dtype=np.dtype("f8"), intensity_dtype=np.dtype("f4"), warnings=(f"odd header {HOSTILE}",),
+        ascending=np.ones(rows.size, dtype=bool), mz_dtype=np.dtype("f8"), intensity_dtype=np.dtype("f4"),
+        ibd_stamp=(3, 0), warnings=(f"odd header {HOSTILE}",),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What may be replaced, and that nothing is ever half-written."""
+"""What may be replaced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from napari_metime.errors import OutputError
 from napari_metime.export import check_output_folder
-from napari_metime.export.folder import replaced_folder
 from napari_metime.recipe import Recipe
 
 
@@ -19,12 +18,6 @@ def _ours(folder: Path) -> Path:
     (folder / "provenance.json").write_text(json.dumps({"written_by": "napari-metime"}), encoding="utf-8")
     (folder / "old.csv").write_text("old", encoding="utf-8")
     return folder
-
-
-def _begin_and_fail(out: Path, error: type[BaseException]) -> None:
-    with replaced_folder(out) as folder:
-        (folder / "new.csv").write_text("new", encoding="utf-8")
-        raise error
 
 
 def test_absent_empty_and_own_folders_are_fine(tmp_path: Path, recipe: Recipe) -> None:
@@ -86,46 +79,3 @@ def test_links_do_not_hide_an_input(tmp_path: Path, recipe: Recipe) -> None:
     (out / "linked.yaml").symlink_to(tmp_path / "inputs" / "recipe.yaml")
     with pytest.raises(OutputError, match="none of the inputs"):
         check_output_folder(out, recipe, recipe_path=out / "linked.yaml")
-
-
-def test_the_old_folder_goes_when_the_new_one_is_whole(tmp_path: Path) -> None:
-    out = _ours(tmp_path / "out")
-    with replaced_folder(out) as folder:
-        (folder / "new.csv").write_text("new", encoding="utf-8")
-        assert (out / "old.csv").exists()
-    assert [p.name for p in out.iterdir()] == ["new.csv"]
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
-    out = _ours(tmp_path / "out")
-    with pytest.raises(error):
-        _begin_and_fail(out, error)
-    assert sorted(p.name for p in out.iterdir()) == ["old.csv", "provenance.json"]
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_move_that_fails_brings_the_old_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = _ours(tmp_path / "out")
-    rename = Path.rename
-
-    def fail_on_new(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise PermissionError(13, "Permission denied")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fail_on_new)
-    with pytest.raises(OutputError, match="found: Permission denied"), replaced_folder(out):
-        pass
-    assert (out / "old.csv").read_text(encoding="utf-8") == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
-
-
-def test_parent_folders_are_made_and_after_an_error_removed(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError):
-        _begin_and_fail(tmp_path / "a" / "b" / "out", RuntimeError)
-    assert not list(tmp_path.iterdir())
-    with replaced_folder(tmp_path / "a" / "b" / "out"):
-        pass
-    assert (tmp_path / "a" / "b" / "out").is_dir()

@@ -7,7 +7,9 @@ import pytest
 
 from napari_metime.errors import RecipeError
 from napari_metime.gui.session import STEPS, Aligned, Opened, Session
-from napari_metime.recipe import load_recipe
+from napari_metime.recipe import ImsRecipe, load_recipe
+
+NORMALIZING = ("normalize", "reference_mz", "normalize_table")
 
 
 @pytest.fixture
@@ -56,6 +58,14 @@ def test_a_changed_setting_is_stale_until_it_is_changed_back(session):
     assert session.state("export") == "done"
 
 
+@pytest.mark.parametrize("key", [*ImsRecipe.model_fields])
+def test_every_setting_of_the_file_makes_some_step_stale(session, key):
+    do(session, *STEPS)
+    session.put("ims", key, "another")
+    stale = [step for step in STEPS if session.state(step) == "stale"]
+    assert stale[0] == ("metabolites" if key in ("tolerance_ppm", *NORMALIZING) else "data")
+
+
 def test_a_result_is_dropped_where_a_newer_run_has_started(session):
     first, second = session.begin("data"), session.begin("data")
     assert not session.finish(first, "late")
@@ -87,6 +97,7 @@ def test_another_file_starts_from_the_defaults_and_its_own_name(session):
         ("niches", "alpha", 0.7, "niches: {alpha: 0.7}"),
         ("ims", "pixel_size_um", "wide", "pixel_size_um: wide"),
         ("channels", "mz", (-5.0,), "channels: {mz: [-5.0]}"),
+        ("ims", "normalize", "reference", "normalize: reference"),
     ],
 )
 def test_a_wrong_setting_is_told_in_the_words_of_a_recipe(tmp_path, session, section, key, value, line):

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_metime import pipeline
 from napari_metime.cli import main
 from napari_metime.gui import layers
+from napari_metime.gui.regions import region_mask
 from napari_metime.gui.session import STEPS
 from napari_metime.recipe import Recipe, load_recipe
 from napari_metime.section import Tissue
@@ -255,6 +256,28 @@ def test_a_recipe_of_one_part_offers_the_others(dock, second_part, settle, click
         click(dock, "data")
         n_pixels.append(int(dock.session.value("data").dataset.measured.sum()))
     assert n_pixels[0] + n_pixels[1] == n_pixels[2]
+
+
+def test_a_recipe_for_each_part_opens_the_whole_file_and_offers_them(dock, second_part, settle):
+    each = second_part.model_copy(update={"ims": second_part.ims.model_copy(update={"part": "each"})})
+    dock.bench.load(each)
+    dock.bench.run("data")
+    settle(dock)
+    assert dock.session.error("data") == ""
+    assert dock.session.get("ims", "part") is None
+    assert dock.session.value("data").parts == ("part1", "part2")
+    assert "step 1 offers the parts" in dock.session.log[0]
+
+
+def test_the_parts_of_a_file_can_be_compared_and_saved(dock, second_part, settle):
+    dock.bench.load(second_part.model_copy(update={"ims": second_part.ims.model_copy(update={"part": None})}))
+    dock.bench.run("data")
+    settle(dock)
+    measured = dock.session.value("data").dataset.measured
+    masks = [region_mask(dock.session, name) for name in ("part1", "part2")]
+    assert np.array_equal(masks[0] ^ masks[1], measured)
+    box = dock.panels["export"].saving.pixels
+    assert [box.itemText(i) for i in range(box.count())] == ["all", "part1", "part2"]
 
 
 def write_bad(folder: Path, kind: str, recipe_path: Path) -> Path:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from npe2 import PluginManifest
+from qtpy.QtCore import QPointF, Qt
 
 import napari_metime
 from napari_metime import pipeline
-from napari_metime.gui import hooks, layers
+from napari_metime.gui import hooks, indexing, layers
 from napari_metime.gui.bench import bench_of
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
 from napari_metime.gui.lower_dock import LowerDock
@@ -152,9 +153,74 @@ def test_a_picked_pixel_shows_its_spectrum_and_its_named_ions(finished, recipe):
     dataset = lower.session.value("data").dataset
     lower.pick(10 * dataset.grid.spacing_um[0], 12 * dataset.grid.spacing_um[1])
     mz, _ = pipeline.pixel_spectrum(dataset, 10, 12)
-    assert lower.spectrum.title.text() == f"Pixel row 10, column 12 · {mz.size:,} points"
-    x, _ = lower.spectrum._sticks.getData()
-    assert np.array_equal(np.unique(x), np.unique(mz))
+    assert lower.spectrum.overlay_title.text() == f"pixel row 10, column 12 · {mz.size:,} points"
+    plot = lower.spectrum.plot
+    plot.view.setXRange(mz[3] - 0.01, mz[5] + 0.01, padding=0)
+    x, _ = plot._overlay.getData()
+    assert np.array_equal(np.unique(x), mz[3:6])
+
+
+@on_screen
+def test_a_click_on_a_stick_shows_where_its_ion_is(finished, viewer, qtbot):
+    dock, lower = finished
+    qtbot.waitUntil(lambda: dock.bench.spectra.mean.mz.size > 0)
+    plot, peaks = lower.spectrum.plot, dock.bench.spectra.peaks
+    mz = float(peaks.mz[peaks.intensity.argmax()])
+    place = plot.plot.mapFromScene(plot.view.mapViewToScene(QPointF(mz, peaks.intensity.max() / 2)))
+    with qtbot.waitSignal(dock.bench.ions.landed):
+        qtbot.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert dock.bench.ions.window.mz == mz
+    assert lower.spectrum.bar.mz.value() == pytest.approx(mz, abs=1e-4)
+    assert layers.find(viewer, "ion", "one").visible
+    assert [region.getRegion() for region in plot._windows] == [pytest.approx((mz * (1 - 5e-6), mz * (1 + 5e-6)))]
+
+
+@on_screen
+def test_a_niche_lies_over_the_mean_by_its_row_and_by_its_label(finished, viewer, qtbot):
+    dock, lower = finished
+    spectra = dock.bench.spectra
+    lower.regions.clicked.emit(lower.regions.model().index(0, 0))
+    qtbot.waitUntil(lambda: spectra.overlay_title.startswith("niche 1 · "))
+    assert lower.spectrum.compare.currentText() == "with niche 1"
+    lower.spectrum.compare.setCurrentIndex(0)
+    lower.spectrum.compare.activated.emit(0)
+    assert spectra.overlay.mz.size == 0
+    layer = layers.find(viewer, "niches")
+    layer.selected_label = 0
+    layer.selected_label = 1
+    qtbot.waitUntil(lambda: spectra.overlay_title.startswith("niche 1 · "))
+
+
+@on_screen
+def test_closing_the_viewer_while_indexing_leaves_no_thread_and_no_file(viewer, recipe, settle, tmp_path, monkeypatch):
+    for ending in (".imzML", ".ibd"):
+        (tmp_path / f"own{ending}").write_bytes(recipe.ims.path.with_suffix(ending).read_bytes())
+    dock, started = show_stepper(viewer), threading.Event()
+    dock.bench.open_path(tmp_path / "own.imzML")
+    settle(dock)
+    build = indexing.build_index
+
+    def slow(dataset, *, on_progress):
+        def report(fraction, text):
+            started.set()
+            while fraction > 0:
+                on_progress(fraction, text)
+
+        return build(dataset, on_progress=report)
+
+    monkeypatch.setattr(indexing, "build_index", slow)
+    dock.bench.indexing.build()
+    assert started.wait(10)
+    viewer.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-metime")]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["own.ibd", "own.imzML"]
+
+
+@on_screen
+def test_the_spectrum_and_its_controls_fit_a_small_dock(finished):
+    _, lower = finished
+    assert lower.minimumSizeHint().height() <= 300
+    assert lower.minimumSizeHint().width() <= 560
 
 
 @on_screen
@@ -172,6 +238,8 @@ def test_the_dock_follows_the_theme_and_fits_a_small_window(finished, viewer):
     viewer.theme = "light"
     assert dock.styleSheet() != before
     assert dock.styleSheet() == lower.styleSheet()
+    for plot in (lower.spectrum.plot.plot, lower.calibration.plot, lower.gradients.plot):
+        assert plot.backgroundBrush().color().lightness() > 200
     assert dock.minimumSizeHint().height() <= 400
     for panel in dock.panels.values():
         panel.set_open(True)

@@ -7,7 +7,10 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.gui.forms import ChoiceEditor, Row, TextEditor
+from napari_metime.gui.panels.index_block import IndexBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking
+
+RECALIBRATIONS = [("no", "none"), ("once for the file", "file"), ("row by row", "row")]
 
 
 class DataPanel(StepPanel):
@@ -22,7 +25,11 @@ class DataPanel(StepPanel):
         Row("ims", "part", "Part", choices=[("the whole file", None)]),
     )
     more_rows = (
+        Row("ims", "recalibrate", "Recalibrate", choices=RECALIBRATIONS),
+        Row("ims", "lock_mz", "Lock masses", empty="the panel's ions"),
         Row("ims", "polarity", "Polarity", empty="as in the file"),
+        Row("ims", "plane", "Plane (z)", empty="the lowest"),
+        Row("ims", "skip_broken", "Skip what is cut off"),
         Row("seed", "", "Random seed"),
     )
 
@@ -67,6 +74,13 @@ class DataPanel(StepPanel):
         self.primary.setVisible(chosen and self.session.state("data") != "done")
         self.button_row.setVisible(chosen and idle)
         self._offer_parts()
+        self.forms[1].set_row_visible("ims", "lock_mz", self.session.get("ims", "recalibrate") != "none")
+        self.index.refresh()
+
+    def _build_outcome(self, box: QVBoxLayout) -> None:
+        super()._build_outcome(box)
+        self.index = IndexBlock(self.bench.indexing)
+        box.addWidget(self.index)
 
     def _name_by_file(self) -> None:
         path, editor = self.session.get("ims", "path"), self.forms[0].editors["section", "id"]

@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from superqt import QElidingLabel
 
 from napari_metime.gui.forms import LABEL_WIDTH, Row
-from napari_metime.gui.panels.step_panel import StepPanel, looking
+from napari_metime.gui.panels.save_block import SaveBlock
+from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
 from napari_metime.gui.work import results_folder
 
 
@@ -46,6 +47,9 @@ class ExportPanel(StepPanel):
     def refresh(self) -> None:
         """Show the session and where it would write."""
         super().refresh()
+        self.saving.refresh()
+        if self.session.running == "export" or self.session.value("data") is None:
+            say(self.saved, "")
         if self.session.get("ims", "path") is None:
             self.folder.setText("beside the imzML")
             return
@@ -53,6 +57,13 @@ class ExportPanel(StepPanel):
         self.folder.setText(folder.name)
         self.folder.setToolTip(str(folder))
         self._offer_to_open()
+
+    def _build_outcome(self, box: QVBoxLayout) -> None:
+        super()._build_outcome(box)
+        self.saving, self.saved = SaveBlock(self.bench), wrapped("", "plain")
+        self.bench.saved.connect(lambda path: say(self.saved, f"Written to {path}"))
+        box.addWidget(self.saving)
+        box.addWidget(self.saved)
 
     def _offer_to_open(self) -> None:
         if not hasattr(self, "open_folder"):

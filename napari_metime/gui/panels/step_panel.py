@@ -229,11 +229,11 @@ class StepPanel(QFrame):
         session, step = self.session, self.step
         value = session.value(step)
         error = session.error(step)
-        _say(self.error, f"✕ {error}" if error else "")
-        _say(self.stale, stale_in_words(session, step))
-        _say(self.effect, rerun_in_words(session, step))
-        _say(self.result, "\n\n".join(in_sentences(value)) if value is not None else "")
-        _say(self.warnings, "\n".join(f"! {text}" for text in warnings_of(value)) if value is not None else "")
+        say(self.error, f"✕ {error}" if error else "")
+        say(self.stale, stale_in_words(session, step))
+        say(self.effect, rerun_in_words(session, step))
+        say(self.result, "\n\n".join(in_sentences(value)) if value is not None else "")
+        say(self.warnings, "\n".join(f"! {text}" for text in warnings_of(value)) if value is not None else "")
 
 
 def wrapped(text: str, look: str) -> QLabel:
@@ -248,7 +248,8 @@ def wrapped(text: str, look: str) -> QLabel:
     return label
 
 
-def _say(label: QLabel, text: str) -> None:
+def say(label: QLabel, text: str) -> None:
+    """Show a text; an empty one takes its label away."""
     label.setText(text)
     label.setVisible(bool(text))
 

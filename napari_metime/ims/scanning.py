@@ -1,0 +1,319 @@
+"""The list of spectra of an imzML as arrays of numbers: a compiled tokenizer over the memory-mapped text.
+
+It knows tags, attributes in any order and either quote, comments, CDATA, processing instructions, namespace prefixes
+and the five escapes of XML; it checks that tags match. Names are compared where they lie, so a tag of any size costs
+no memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_metime.errors import ImzMLError
+from napari_metime.ims import terms
+from napari_metime.ims.header import Header
+from napari_metime.ims.terms import compile_terms
+from napari_metime.ims.tokens import (
+    ACCESSION,
+    AT,
+    CUT,
+    DEEP,
+    DEPTH,
+    EMPTY,
+    END,
+    MALFORMED,
+    MISMATCHED,
+    N_BOUNDS,
+    NAME,
+    REFERENCE,
+    START,
+    VALUE,
+    local_start,
+    next_tag,
+)
+from napari_metime.ims.values import EXPONENT, NO_NUMBER, PLAIN, equals, literal, parse_number, same_text, term_number
+from napari_metime.section import Progress, no_progress
+
+N_AT_ONCE = 8192
+MAX_DEPTH = 32
+N_NUMBERS = 9
+NUMBER_NAMES = (
+    "position x", "position y", "position z",
+    "external offset (m/z)", "external array length (m/z)", "external encoded length (m/z)",
+    "external offset (intensity)", "external array length (intensity)", "external encoded length (intensity)",
+)  # fmt: skip
+
+# Columns of the flags of a spectrum; the first two hold a bit for each number.
+FOUND, ROUNDED, ROLES, MZ_FORMAT, INTENSITY_FORMAT, MZ_COMPRESSION, INTENSITY_COMPRESSION, POLARITY, TYPE = range(9)
+N_FLAGS = 9
+
+# How a scan goes on or ends, beside the faults of ``tokens``.
+_ON, FULL, ENDED, NUMBER_FAULT, NUMBER_LARGE, NO_POSITION, TWO_ARRAYS = range(10, 17)
+_POSITION_FOUND = 3
+_MIN_SPECTRUM_BYTES = 100
+
+# The state of a scan, behind AT and DEPTH: rows filled, whether a spectrum is open, and the number at fault.
+_ROW, _IN_SPECTRUM, _COLUMN, _N_STATE = range(2, 6)
+# The array that is being read: its three numbers, their FOUND and ROUNDED bits, what its terms say, its depth or 0.
+_A_FOUND, _A_ROUNDED, _A_MEANING, _A_DEPTH, _N_ARRAY = 3, 4, 5, 8, 9
+_ANY, _CV_PARAM, _REFERENCE, _SPECTRUM, _ARRAY, _LIST = range(6)
+_CV_PARAM_NAME, _REFERENCE_NAME = literal(b"cvParam"), literal(b"referenceableParamGroupRef")
+_SPECTRUM_NAME, _ARRAY_NAME, _LIST_NAME = literal(b"spectrum"), literal(b"binaryDataArray"), literal(b"spectrumList")
+
+
+class Scan(NamedTuple):
+    """What the list of spectra says.
+
+    Parameters
+    ----------
+    number : ndarray of shape (n_spectra, 9), int64; columns as in ``NUMBER_NAMES``, 0 where not found
+    flag : ndarray of shape (n_spectra, 9), uint16; columns FOUND to TYPE, bits of ``terms``
+    """
+
+    number: NDArray[np.int64]
+    flag: NDArray[np.uint16]
+
+
+def scan_spectra(mapped: mmap.mmap, header: Header, name: str, *, on_progress: Progress = no_progress) -> Scan:
+    """Scan the list of spectra.
+
+    Parameters
+    ----------
+    mapped : the file from its first byte, read-only
+    header : where the list starts, and the groups it refers to
+    name : the file's name, for messages
+
+    Raises
+    ------
+    ImzMLError
+        The list is cut short or no XML, or a spectrum lacks its position or holds no number where one must stand.
+    """
+    text = np.frombuffer(mapped, np.uint8)
+    (names, groups), known = _compile_groups(header), compile_terms()
+    stack, state = np.zeros((MAX_DEPTH, 2), dtype=np.int64), np.zeros(_N_STATE, dtype=np.int64)
+    state[AT] = header.list_start
+    scan, end = _room(_capacity(header, text.size)), FULL
+    n_done = 0
+    while end == FULL:
+        if n_done == len(scan.number):
+            more = _room(n_done)
+            scan = Scan(np.concatenate([scan.number, more.number]), np.concatenate([scan.flag, more.flag]))
+        piece = Scan(scan.number[n_done : n_done + N_AT_ONCE], scan.flag[n_done : n_done + N_AT_ONCE])
+        end = int(scan_piece(text, names, groups, known, piece.number, piece.flag, stack, state))
+        n_done += int(state[_ROW])
+        if end not in (FULL, ENDED):
+            raise ImzMLError(_describe(end, text, state, piece, n_done + 1, name))
+        if hasattr(mmap, "MADV_DONTNEED"):  # give the pages back, or the text would fill the memory
+            mapped.madvise(mmap.MADV_DONTNEED, 0, int(state[AT]))
+        on_progress(float(state[AT] / text.size), "reading the imzML")
+    if n_done == 0:
+        raise ImzMLError(f"expected spectra in {name}, found an empty list; export it again")
+    return Scan(scan.number[:n_done], scan.flag[:n_done])
+
+
+def _capacity(header: Header, n_bytes: int) -> int:
+    """How many spectra to make room for: one more than announced, if the text can hold them."""
+    return 1 + min(header.n_declared or N_AT_ONCE, n_bytes // _MIN_SPECTRUM_BYTES)
+
+
+def _room(n_spectra: int) -> Scan:
+    # Pages of their own: unlike an allocator, the system has them back as soon as the scan is done with.
+    number = np.frombuffer(mmap.mmap(-1, 8 * N_NUMBERS * n_spectra), np.int64)
+    flag = np.frombuffer(mmap.mmap(-1, 2 * N_FLAGS * n_spectra), np.uint16)
+    return Scan(number.reshape(-1, N_NUMBERS), flag.reshape(-1, N_FLAGS))
+
+
+def _compile_groups(header: Header) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Lay the groups out: their ids in one piece, and a row for each with its start, its end and its meaning."""
+    names = [name.encode(header.encoding, "replace") for name in header.groups]
+    end = np.cumsum([0, *map(len, names)])
+    table = np.zeros((len(names), 2 + terms.N_KINDS - 1), dtype=np.int64)
+    for row, meaning in enumerate(header.groups.values()):
+        table[row] = end[row], end[row + 1], *meaning
+    return np.frombuffer(b"".join(names) + b"\0", np.uint8), table
+
+
+def _describe(end: int, text: NDArray[np.uint8], state: NDArray[np.int64], piece: Scan, number: int, name: str) -> str:
+    """Say in words why a scan ended early."""
+    at, row, column = int(state[AT]), int(state[_ROW]), int(state[_COLUMN])
+    where = f"spectrum {number}"
+    if (piece.flag[row, FOUND] & _POSITION_FOUND) == _POSITION_FOUND:
+        where += f" (pixel x={piece.number[row, terms.X]}, y={piece.number[row, terms.Y]})"
+    shown = ascii(re.split(rb"""["'>]""", bytes(text[at : at + 40]))[0].decode("latin-1"))
+    field = NUMBER_NAMES[column].partition(" (")[0]
+    return {
+        CUT: f"expected the whole list of spectra in {name}, found that the file ends in {where}; copy it again",
+        MALFORMED: f"expected XML in {name}, found an error at byte {at} in {where}; export it again",
+        MISMATCHED: f"expected matching tags in {name}, found {shown} at byte {at} in {where}; export it again",
+        DEEP: f"expected tags at most {MAX_DEPTH} deep in {name}, found more in {where}; export it again",
+        NUMBER_FAULT: f"expected a whole number as {field} of {where}, found {shown}; export it again",
+        NUMBER_LARGE: f"expected at most 62 bits as {field} of {where}, found {shown}; export it again",
+        NO_POSITION: f"expected position x and y of {where} in {name}, found none; export it again",
+        TWO_ARRAYS: f"expected one m/z and one intensity array in {where}, found another; export it again",
+    }[end]
+
+
+@numba.njit(cache=True, nogil=True)
+def scan_piece(text, names, groups, known, number, flag, stack, state):  # type: ignore[no-untyped-def]
+    """Fill rows of ``number`` and ``flag`` until they are full or the list ends; return how it ended.
+
+    Parameters
+    ----------
+    names, groups : as of ``_compile_groups``
+    known : as of ``compile_terms``
+    stack, state : as for ``next_tag``; the state goes on behind with what the constants above name
+    """
+    bounds, array = np.empty(N_BOUNDS, np.int64), np.zeros(_N_ARRAY, np.int64)
+    state[_ROW] = 0
+    while state[_ROW] < number.shape[0]:
+        event = next_tag(text, stack, state, bounds)
+        if event > EMPTY:
+            return event
+        row = state[_ROW]
+        place = state[DEPTH] - 1 if event == START else state[DEPTH]
+        element = _element(text, stack[place, 0], stack[place, 1])
+        if element == _ANY:
+            continue
+        code = _ON
+        if event != END:
+            code = _enter(text, names, groups, known, number, flag, row, state, bounds, array, element, place)
+        if event != START and code == _ON:
+            code = _leave(number, flag, row, state, array, element, place)
+        if code != _ON:
+            return code
+    return FULL
+
+
+@numba.njit(cache=True, nogil=True)
+def _element(text, start, stop):  # type: ignore[no-untyped-def]
+    start = local_start(text, start, stop)
+    if equals(text, start, stop, _CV_PARAM_NAME):
+        return _CV_PARAM
+    if equals(text, start, stop, _REFERENCE_NAME):
+        return _REFERENCE
+    if equals(text, start, stop, _SPECTRUM_NAME):
+        return _SPECTRUM
+    if equals(text, start, stop, _ARRAY_NAME):
+        return _ARRAY
+    if equals(text, start, stop, _LIST_NAME):
+        return _LIST
+    return _ANY
+
+
+@numba.njit(cache=True, nogil=True)
+def _enter(text, names, groups, known, number, flag, row, state, bounds, array, element, place):  # type: ignore[no-untyped-def]
+    if element in (_SPECTRUM, _LIST):
+        if place != (1 if element == _SPECTRUM else 0):
+            return MISMATCHED
+        state[_IN_SPECTRUM] = element == _SPECTRUM
+    elif not state[_IN_SPECTRUM]:
+        return _ON
+    elif element == _ARRAY:
+        if array[_A_DEPTH]:
+            return MISMATCHED
+        for i in range(_N_ARRAY):
+            array[i] = 0
+        array[_A_DEPTH] = place
+    elif element == _CV_PARAM and bounds[ACCESSION] >= 0:
+        return _take_term(text, known, number, flag, row, state, bounds, array)
+    elif element == _REFERENCE and bounds[REFERENCE] >= 0:
+        _take_group(text, names, groups, flag, row, bounds, array)
+    return _ON
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave(number, flag, row, state, array, element, place):  # type: ignore[no-untyped-def]
+    if element == _LIST:
+        return ENDED
+    if element == _ARRAY and array[_A_DEPTH] == place:
+        array[_A_DEPTH] = 0
+        return _store(number, flag, row, array) if state[_IN_SPECTRUM] else _ON
+    if element == _SPECTRUM:
+        state[_IN_SPECTRUM] = 0
+        if flag[row, FOUND] & _POSITION_FOUND != _POSITION_FOUND:
+            return NO_POSITION
+        state[_ROW] += 1
+    return _ON
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_term(text, known, number, flag, row, state, bounds, array):  # type: ignore[no-untyped-def]
+    code = term_number(text, bounds[ACCESSION], bounds[ACCESSION + 1])
+    slot = code % known.shape[0]
+    if known[slot, terms.CODE] != code:
+        return _ON
+    kind, value = known[slot, terms.KIND], known[slot, terms.MEANING]
+    if known[slot, terms.ALIAS_SIZE] and bounds[NAME] >= 0:
+        last = terms.ALIAS_NAME + known[slot, terms.ALIAS_SIZE]
+        if same_text(text, bounds[NAME], bounds[NAME + 1], known[slot], terms.ALIAS_NAME, last):
+            kind, value = known[slot, terms.ALIAS_KIND], known[slot, terms.ALIAS_MEANING]
+    in_array = array[_A_DEPTH] > 0
+    if kind == terms.POLARITY:
+        flag[row, POLARITY] |= value
+    elif kind == terms.SPECTRUM_TYPE:
+        flag[row, TYPE] |= value
+    elif kind == terms.NUMBER:
+        if (value >= terms.OFFSET) == in_array and bounds[VALUE] >= 0:
+            return _take_number(text, number, flag, row, state, bounds, array, value)
+    elif kind > 0 and in_array:
+        array[_A_MEANING + kind - terms.ROLE] |= value
+    return _ON
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_number(text, number, flag, row, state, bounds, array, column):  # type: ignore[no-untyped-def]
+    value, status = parse_number(text, bounds[VALUE], bounds[VALUE + 1])
+    if status > EXPONENT:
+        state[AT], state[_COLUMN] = bounds[VALUE], column
+        return NUMBER_FAULT if status == NO_NUMBER else NUMBER_LARGE
+    if column < terms.OFFSET:
+        bit = 1 << column
+        if not flag[row, FOUND] & bit:  # of several scans, the first says where the spectrum was taken
+            number[row, column] = value
+            flag[row, FOUND] |= bit
+            flag[row, ROUNDED] |= 0 if status == PLAIN else bit
+    else:
+        array[column - terms.OFFSET] = value
+        array[_A_FOUND] |= 1 << column
+        array[_A_ROUNDED] |= 0 if status == PLAIN else 1 << column
+    return _ON
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_group(text, names, groups, flag, row, bounds, array):  # type: ignore[no-untyped-def]
+    for i in range(groups.shape[0]):
+        if same_text(text, bounds[REFERENCE], bounds[REFERENCE + 1], names, groups[i, 0], groups[i, 1]):
+            flag[row, POLARITY] |= groups[i, 1 + terms.POLARITY]
+            flag[row, TYPE] |= groups[i, 1 + terms.SPECTRUM_TYPE]
+            if array[_A_DEPTH]:
+                for kind in range(3):
+                    array[_A_MEANING + kind] |= groups[i, 2 + kind]
+            return
+
+
+@numba.njit(cache=True, nogil=True)
+def _store(number, flag, row, array):  # type: ignore[no-untyped-def]
+    """Write the array that has ended into the spectrum's row."""
+    role = array[_A_MEANING]
+    if role == 0:
+        role = terms.OTHER_ARRAY
+    main = role & (terms.MZ | terms.INTENSITY)
+    if main and (flag[row, ROLES] & main or main == terms.MZ | terms.INTENSITY):
+        return TWO_ARRAYS
+    flag[row, ROLES] |= role
+    if main:
+        shift = 0 if main == terms.MZ else 3
+        for i in range(3):
+            number[row, terms.OFFSET + shift + i] = array[i]
+        flag[row, FOUND] |= array[_A_FOUND] << shift
+        flag[row, ROUNDED] |= array[_A_ROUNDED] << shift
+        column = 0 if main == terms.MZ else 1
+        flag[row, MZ_FORMAT + column] |= array[_A_MEANING + 1]
+        flag[row, MZ_COMPRESSION + column] |= array[_A_MEANING + 2]
+    return _ON

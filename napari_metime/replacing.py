@@ -1,0 +1,108 @@
+"""Outputs that come into place whole or not at all: written beside their place, moved at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_metime.errors import MetimeError, OutputError
+
+
+@contextmanager
+def scratch_beside(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
+    """Give an empty folder beside ``target``, on the same disk; it is gone when the block ends.
+
+    Parameters
+    ----------
+    make_parents : bool
+        Make the folders that ``target`` is to lie in; those that are empty at the end are removed again.
+
+    Raises
+    ------
+    OutputError
+        Something there cannot be written or moved.
+    """
+    target = Path(target).absolute()
+    missing = [folder for folder in target.parents if not folder.exists()] if make_parents else []
+    try:
+        if missing:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        # Cleaning up may fail where another program holds an old file open; the new ones are in place by then.
+        with tempfile.TemporaryDirectory(prefix=".metime.", dir=target.parent, ignore_cleanup_errors=True) as scratch:
+            yield Path(scratch)
+    except MetimeError:
+        raise
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        for folder in missing:
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+@contextmanager
+def replaced_folder(out: Path) -> Iterator[Path]:
+    """Give a new folder; it takes the place of ``out`` when the block ends without an error.
+
+    Until then, and after any error, cancelling included, ``out`` is as it was and nothing else is left.
+    Raises as ``scratch_beside`` does.
+    """
+    out = Path(out).resolve()
+    with scratch_beside(out, make_parents=True) as scratch:
+        new = scratch / "new"
+        new.mkdir()
+        yield new
+        _move_into_place([new], [out], aside=scratch)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Give a new file name; it takes the place of ``path``, at one blow, when the block ends without an error."""
+    with scratch_beside(path) as scratch:
+        new = scratch / path.name
+        yield new
+        os.replace(new, path)
+
+
+@contextmanager
+def replaced_pair(path: Path, data_path: Path) -> Iterator[Path]:
+    """Give a new name for ``path``; it and its data take their places when the block ends without an error.
+
+    Both bear their final names in the block. At no moment does ``path`` stand beside the data of another.
+    """
+    with scratch_beside(path) as scratch:
+        for standing in (path, data_path):
+            if standing.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"the folder {standing.name}")
+        new = scratch / "new"
+        new.mkdir()
+        yield new / path.name
+        _move_into_place([new / path.name, new / data_path.name], [path, data_path], aside=scratch)
+
+
+def _move_into_place(new: Sequence[Path], final: Sequence[Path], *, aside: Path) -> None:
+    """Put the old ones aside, then the new ones into their places, the first at last; after an error the old return."""
+    old = [aside / f"old{number}" for number in range(len(final))]
+    try:
+        for path, kept in zip(final, old, strict=True):
+            if path.exists():
+                path.rename(kept)
+        for source, path in reversed([*zip(new, final, strict=True)]):
+            source.rename(path)
+    except BaseException:
+        for source, path, kept in zip(new, final, old, strict=True):
+            if path.exists() and not source.exists():
+                path.rename(source)
+            if kept.exists() and not path.exists():
+                kept.rename(path)
+        raise
+
+
+def cannot_write(out: Path, error: OSError) -> OutputError:
+    """Say in one line that ``out`` cannot be written, and why."""
+    found = error.strerror or error
+    return OutputError(f"expected to write {out}, found: {found}; choose another place or free this one")
