@@ -52,9 +52,10 @@ GROWN = b"\x01"
 """An input that starts with this byte is not XML but what ``grown_file`` makes of it."""
 
 
-def python_load(raw: Any, offset: int, like: Any) -> Any:
-    """Stand in for the compiled ``load``; slices raise where the compiled one would read beyond the array."""
-    piece = bytes(raw[offset : offset + like.itemsize])
+def python_load_at(raw: Any, offset: int, number: int, like: Any) -> Any:
+    """Stand in for the compiled ``load_at``; raises where the compiled one would read beyond the array."""
+    start = offset + number * like.itemsize
+    piece = bytes(raw[start : start + like.itemsize])
     return np.frombuffer(piece, like.dtype)[0]
 
 
@@ -69,7 +70,7 @@ def import_reader(compiled: bool) -> Callable[..., Any]:
         import numba.extending
 
         numba.config.DISABLE_JIT = True
-        stand_ins = {"load": python_load, "_trailing_zeros": python_trailing_zeros}
+        stand_ins = {"load_at": python_load_at, "_trailing_zeros": python_trailing_zeros}
         numba.extending.intrinsic = lambda function: stand_ins[function.__name__]
         with atheris.instrument_imports(include=["napari_metime.ims"]):
             from napari_metime.ims.opening import open_imzml

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError
-from napari_metime.ims.blocks import Block, load, map_blocks
+from napari_metime.ims.blocks import Block, load_at, map_blocks
 from napari_metime.section import Dataset, Progress, no_progress
 
 MAX_MZ = 1_000_000.0
@@ -63,24 +63,22 @@ def _axes_of(block: Block) -> tuple[NDArray[np.bool_], float, float, int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _scan_axes(raw, offset, length, like, ascending):  # type: ignore[no-untyped-def]
-    size = like.itemsize
     low, high, n_possible = np.inf, -np.inf, 0
     for i in range(offset.size):
         n, start = length[i], offset[i]
         n_falling = 0
         for k in range(1, n):
-            at = start + k * size
             # Not "next < last": that would let NaN pass.
-            n_falling += not (load(raw, at, like) >= load(raw, at - size, like))
-        ascending[i] = n_falling == 0 and (n != 1 or not np.isnan(load(raw, start, like)))
+            n_falling += not (load_at(raw, start, k, like) >= load_at(raw, start, k - 1, like))
+        ascending[i] = n_falling == 0 and (n != 1 or not np.isnan(load_at(raw, start, 0, like)))
         if n == 0:
             continue
-        first, last = np.float64(load(raw, start, like)), np.float64(load(raw, start + (n - 1) * size, like))
+        first, last = np.float64(load_at(raw, start, 0, like)), np.float64(load_at(raw, start, n - 1, like))
         if ascending[i] and first > 0 and last <= MAX_MZ:
             low, high, n_possible = min(low, first), max(high, last), n_possible + n
             continue
         for k in range(n):
-            mz = np.float64(load(raw, start + k * size, like))
+            mz = np.float64(load_at(raw, start, k, like))
             if mz > 0 and mz <= MAX_MZ:
                 low, high, n_possible = min(low, mz), max(high, mz), n_possible + 1
     return low, high, n_possible

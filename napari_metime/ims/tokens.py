@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from napari_metime.ims.blocks import load
+from napari_metime.ims.blocks import load_at
 from napari_metime.ims.values import equals, is_space, literal
 
 TEXT_ENDS, NO_XML = -1, -2
@@ -42,7 +42,7 @@ def find_either(text, position, one, other):  # type: ignore[no-untyped-def]
     """Return where the next of two bytes stands, the end of the text where there is none; eight bytes at a time."""
     ones, others = _EACH * np.uint64(one), _EACH * np.uint64(other)
     while position + 8 <= text.size:
-        word = load(text, position, _WORD)
+        word = load_at(text, position, 0, _WORD)
         a, b = word ^ ones, word ^ others
         # A byte that is zero sets the highest bit of its own; a carry can only set wrong ones above the first.
         found = ((a - _EACH) & ~a | (b - _EACH) & ~b) & _HIGHEST
