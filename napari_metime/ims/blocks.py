@@ -162,7 +162,7 @@ def map_blocks(
                 chosen = slice(first, stop) if spectra is None else spectra[first:stop]
                 task = pool.submit(_work_on, work, dataset, mapped, raw, chosen, first, pixel[first:stop])
                 pending.append((stop, task))
-                if len(pending) > 2 * n_threads:
+                if len(pending) > n_threads + 1:
                     yield _finish(pending, pixel.size, text, on_progress)
             while pending:
                 yield _finish(pending, pixel.size, text, on_progress)
@@ -184,6 +184,14 @@ def pixel_order(dataset: Dataset, mask: NDArray[np.bool_] | None = None) -> NDAr
         return None
     chosen = np.arange(dataset.n_spectra) if mask is None else np.flatnonzero(mask[dataset.row, dataset.col])
     return chosen[np.argsort(dataset.pixel[chosen], kind="stable")] if shared else chosen
+
+
+def has_one_axis(dataset: Dataset) -> bool:
+    """Whether all spectra have the m/z array of the first one, and it was not recalibrated."""
+    if dataset.mode != "continuous" or dataset.mz_scale is not None:
+        return False
+    arrays = (dataset.mz_offset, dataset.intensity_length)
+    return all(bool((array == array[0]).all()) for array in arrays)
 
 
 def most_points(block: Block) -> int:
@@ -305,8 +313,9 @@ def _decode(
     """Return the arrays of the spectra as float64, and the byte offsets of m/z and intensities in them."""
     length = dataset.intensity_length[spectra]
     start = np.cumsum(length) - length
-    axes = spectra[:1] if dataset.mode == "continuous" else spectra
-    mz_start = np.zeros_like(start) if dataset.mode == "continuous" else start
+    mz_offset = dataset.mz_offset[spectra]
+    is_shared = bool((mz_offset == mz_offset[0]).all() and (length == length[0]).all())
+    axes, mz_start = (spectra[:1], np.zeros_like(start)) if is_shared else (spectra, start)
     n_mz = int(dataset.intensity_length[axes].sum())
     values = np.empty(n_mz + int(length.sum()))
     with np.errstate(invalid="ignore"):  # a signalling NaN of a damaged file

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError
-from napari_metime.ims.blocks import Block, load_at, map_blocks, pixel_order, read_points
+from napari_metime.ims.blocks import Block, has_one_axis, load_at, map_blocks, pixel_order, read_points
 from napari_metime.ims.index import Index
 from napari_metime.ims.mean_spectrum import mean_spectrum
 from napari_metime.ims.normalization import pixel_vectors
@@ -161,7 +161,7 @@ def _adder(
     dataset: Dataset, low: NDArray[np.float64], high: NDArray[np.float64], target: _Target
 ) -> Callable[[Block], NDArray[np.float64]]:
     """Return what fills the images from a block; its value is the windows' (sum of intensity, of intensity x m/z)."""
-    if dataset.mode == "continuous" and dataset.mz_scale is None:
+    if has_one_axis(dataset):
         channels = _channels(read_points(dataset, 0)[0], low, high)
         return lambda block: _sum_channels(block, channels, target)
     row = np.argsort(low, kind="stable")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import TissueError
-from napari_metime.ims.blocks import Block, load_at, map_blocks, pixel_order, read_points
+from napari_metime.ims.blocks import Block, has_one_axis, load_at, map_blocks, pixel_order, read_points
 from napari_metime.section import Dataset, Progress, no_progress
 
 _Columns = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -60,7 +60,7 @@ def mean_spectrum(
     n_pixels = int(np.count_nonzero(dataset.measured if mask is None else dataset.measured & mask))
     if n_pixels == 0:
         raise TissueError("expected a spectrum in the chosen pixels, found none; choose pixels that were measured")
-    average = _by_bins if dataset.mode == "processed" or dataset.mz_scale is not None else _by_channel
+    average = _by_channel if has_one_axis(dataset) else _by_bins
     mz, total, maximum = average(dataset, pixel_order(dataset, mask), on_progress)
     return MeanSpectrum(mz, total / n_pixels, maximum, n_pixels)
 

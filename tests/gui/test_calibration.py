@@ -30,8 +30,8 @@ def test_what_was_found_stands_above_what_was_not(qtbot, found):
     qtbot.addWidget(view)
     view.show_recalibration(found)
     assert [cells(view, i) for i in range(3)] == [
-        ["300.0000", "+3.60", "+0.10"],
-        ["400.0000", "+3.40", "−0.10"],
+        ["300.0000", "3.6", "0.10"],
+        ["400.0000", "3.4", "−0.10"],
         ["200.0000", "–", "–"],
     ]
     assert view.note.text() == "a note"

@@ -68,12 +68,12 @@ def test_images_come_from_the_index_once_it_is_built_and_are_the_same(opened, qt
     monkeypatch.setattr(ions_module, "extract_ions", noted)
     mz = float(np.mean(opened.session.value("data").dataset.mz_range))
     opened.bench.ions.set_tolerance(10.0, "Da")
-    with qtbot.waitSignal(opened.bench.ions.landed):
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=60_000):
         opened.bench.ions.show(mz)
     assert used == [indexing.index]
     from_index = layers.find(opened.bench.viewer, "ion", "one").data
     indexing.index = None
-    with qtbot.waitSignal(opened.bench.ions.landed):
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=60_000):
         opened.bench.ions.show(mz)
     assert np.array_equal(from_index, layers.find(opened.bench.viewer, "ion", "one").data, equal_nan=True)
 

@@ -16,7 +16,7 @@ from pyimzml.ImzMLParser import ImzMLParser
 from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.errors import ImzMLError
-from napari_metime.ims import blocks, extract_ions, feature_images, ions, open_imzml
+from napari_metime.ims import blocks, extract_ions, feature_images, ions, mean_spectrum, open_imzml
 from napari_metime.section import Dataset
 
 MakeDataset = Callable[..., Dataset]
@@ -159,6 +159,14 @@ def test_a_recalibrated_spectrum_is_read_through_its_own_window(
         np.testing.assert_array_equal(image, summed_by_python(dataset, spectra, centre - 0.4, centre + 0.4))
     alone = make_dataset([((0, 0), [100.1], [3.0]), ((0, 1), [99.8], [1.0])], mz_scale=[1.001, 0.998])
     assert extract_ions(alone, np.array([100.0]), tolerance_ppm=1).mean_mz[0] == pytest.approx(100.0, rel=1e-12)
+
+
+def test_a_shared_axis_of_which_a_spectrum_has_only_a_part(make_dataset: MakeDataset) -> None:
+    axis = [100.0, 101.0, 102.0]
+    dataset = make_dataset([((0, 0), axis, [1.0, 2.0, 4.0]), ((0, 1), axis, [8.0, 16.0])], mode="continuous")
+    images = extract_ions(dataset, np.array([100.5, 102.0]), tolerance_da=0.5).images
+    assert images[:, 0].tolist() == [[3.0, 24.0], [4.0, 0.0]]
+    assert mean_spectrum(dataset).mean.tolist() == [4.5, 9.0, 2.0]
 
 
 def test_nan_and_infinite_mz_are_in_no_window(make_dataset: MakeDataset) -> None:
