@@ -48,7 +48,7 @@ def settle(qtbot) -> Callable[[StepperDock], None]:
     """Wait until nothing runs."""
 
     def wait(dock: StepperDock) -> None:
-        qtbot.waitUntil(lambda: dock.session.running is None, timeout=60_000)
+        qtbot.waitUntil(lambda: dock.session.running is None, timeout=240_000)
 
     return wait
 

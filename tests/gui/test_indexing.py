@@ -58,7 +58,7 @@ def test_images_come_from_the_index_once_it_is_built_and_are_the_same(opened, qt
     indexing = opened.bench.indexing
     block(opened).start.click()
     assert indexing.state == "building"
-    qtbot.waitUntil(lambda: indexing.state == "ready", timeout=60_000)
+    qtbot.waitUntil(lambda: indexing.state == "ready", timeout=240_000)
     used = []
 
     def noted(dataset, mz, *, index, **named):
@@ -68,12 +68,12 @@ def test_images_come_from_the_index_once_it_is_built_and_are_the_same(opened, qt
     monkeypatch.setattr(ions_module, "extract_ions", noted)
     mz = float(np.mean(opened.session.value("data").dataset.mz_range))
     opened.bench.ions.set_tolerance(10.0, "Da")
-    with qtbot.waitSignal(opened.bench.ions.landed, timeout=60_000):
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=240_000):
         opened.bench.ions.show(mz)
     assert used == [indexing.index]
     from_index = layers.find(opened.bench.viewer, "ion", "one").data
     indexing.index = None
-    with qtbot.waitSignal(opened.bench.ions.landed, timeout=60_000):
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=240_000):
         opened.bench.ions.show(mz)
     assert np.array_equal(from_index, layers.find(opened.bench.viewer, "ion", "one").data, equal_nan=True)
 
@@ -106,7 +106,7 @@ def test_cancelling_leaves_no_file_and_the_file_can_be_indexed_after_it(opened, 
     assert files(folder) == before
     assert opened.bench.indexing.state == "none"
     block(opened).start.click()
-    qtbot.waitUntil(lambda: opened.bench.indexing.state == "ready", timeout=60_000)
+    qtbot.waitUntil(lambda: opened.bench.indexing.state == "ready", timeout=240_000)
 
 
 def test_closing_in_the_middle_leaves_no_thread_and_no_file(opened, monkeypatch):
@@ -145,7 +145,7 @@ def test_reading_the_file_with_other_settings_does_not_end_the_building(opened, 
     click(opened, "data")
     assert opened.bench.indexing.state == "building"
     release.set()
-    qtbot.waitUntil(lambda: opened.bench.indexing.state == "ready", timeout=60_000)
+    qtbot.waitUntil(lambda: opened.bench.indexing.state == "ready", timeout=240_000)
     assert opened.bench.indexing.index.dataset is opened.session.value("data").dataset
 
 

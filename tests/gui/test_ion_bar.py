@@ -46,7 +46,7 @@ def test_the_number_covers_the_file_and_steps_by_a_window(bar, dock, dataset):
 
 
 def test_a_chosen_number_shows_its_ion(bar, dock, dataset, qtbot):
-    with qtbot.waitSignal(dock.bench.ions.landed, timeout=60_000):
+    with qtbot.waitSignal(dock.bench.ions.landed, timeout=240_000):
         bar.mz.setValue(strongest(dataset))
     assert np.nanmax(layers.find(dock.bench.viewer, "ion", "one").data) > 0
 

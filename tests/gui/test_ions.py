@@ -216,7 +216,7 @@ def test_a_table_that_cannot_be_read_is_told(opened, qtbot, tmp_path):
     table.write_text("x,y,weight\n1,1,2\n")
     opened.session.put("ims", "normalize_table", table)
     opened.session.put("ims", "normalize", "table")
-    with qtbot.waitSignal(opened.bench.ions.told, check_params_cb=bool, timeout=60_000) as told:
+    with qtbot.waitSignal(opened.bench.ions.told, check_params_cb=bool, timeout=240_000) as told:
         opened.bench.ions.show(strongest(opened)[0])
     assert "norm.csv" in told.args[0]
 

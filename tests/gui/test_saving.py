@@ -78,10 +78,10 @@ def test_only_the_points_of_the_metabolites_are_saved_where_that_is_chosen(opene
 def test_ion_images_are_saved_with_names_and_pixel_size(opened, click, answer, settle, tmp_path, qtbot):
     mz, intensity = pipeline.pixel_spectrum(opened.session.value("data").dataset, 12, 12)
     assert not block(opened).images.isEnabled()
-    with qtbot.waitSignal(opened.bench.ions.landed, timeout=60_000):
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=240_000):
         opened.bench.ions.show(float(mz[intensity.argmax()]))
     click(opened, "tissue", "metabolites")
-    with qtbot.waitSignal(opened.bench.ions.landed, timeout=60_000):
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=240_000):
         opened.bench.ions.again()
     answer(tmp_path / "ions")
     block(opened).images.click()

@@ -167,7 +167,7 @@ def test_a_click_on_a_stick_shows_where_its_ion_is(finished, viewer, qtbot):
     plot, peaks = lower.spectrum.plot, dock.bench.spectra.peaks
     mz = float(peaks.mz[peaks.intensity.argmax()])
     place = plot.plot.mapFromScene(plot.view.mapViewToScene(QPointF(mz, peaks.intensity.max() / 2)))
-    with qtbot.waitSignal(dock.bench.ions.landed, timeout=60_000):
+    with qtbot.waitSignal(dock.bench.ions.landed, timeout=240_000):
         qtbot.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert dock.bench.ions.window.mz == mz
     assert lower.spectrum.bar.mz.value() == pytest.approx(mz, abs=1e-4)
