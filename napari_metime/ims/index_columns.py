@@ -143,7 +143,7 @@ def _plan(dataset: Dataset, on_progress: Progress) -> _Plan:
     while bounds[-1] < counts.size:
         done = ends[bounds[-1] - 1] if len(bounds) > 1 else 0
         bounds.append(max(bounds[-1] + 1, int(np.searchsorted(ends, done + room, side="right"))))
-    inner = (bins.first + (np.array(bounds[1:-1]) << bins.shift)).view(np.float64)
+    inner = (bins.first + (np.array(bounds[1:-1], np.int64) << bins.shift)).view(np.float64)
     return _Plan(np.concatenate([[-np.inf], inner, [np.inf]]), np.add.reduceat(counts, bounds[:-1]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from napari.components import ViewerModel
 from napari_metime.gui.dock import StepperDock
 from napari_metime.recipe import Recipe, load_recipe
 from napari_metime.simulate import SectionPlan, simulate_section
+
+WINDOW_TESTS = "test_window.py"
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """Free a closed window in this thread: Qt crashes at exit where a worker's collection freed its OpenGL context."""
+    if WINDOW_TESTS in nodeid:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

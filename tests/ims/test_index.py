@@ -15,7 +15,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -162,6 +162,16 @@ def small_files(draw: st.DrawFn) -> tuple[list[Spectrum], list[tuple[int, int]],
     ),
     cut=st.booleans(),
     with_factors=st.booleans(),
+)
+@example(  # more points than a bucket's room, and all of them within one bin of m/z
+    file=(
+        [([99.9, 99.9, np.nan, 99.69270315902047], [-2.0, -1e16, 0.1, 0.2]), ([], [])],
+        [(0, 0), (1, 0)],
+        {"mz_dtype": "<f4", "intensity_dtype": "<f4", "mode": "processed", "compressed": False, "scale": None},
+    ),
+    windows=[(99.9, 1e-9)],
+    cut=True,
+    with_factors=False,
 )
 def test_index_and_file_and_plain_sums_agree_to_the_bit(file, windows, cut: bool, with_factors: bool) -> None:  # type: ignore[no-untyped-def]
     spectra, places, options = file

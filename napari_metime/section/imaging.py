@@ -1,13 +1,9 @@
-"""The nouns: frozen values that every step takes and returns.
-
-One frame for everything: the section frame, in µm, axes (row = y, column = x), origin at the
-centre of grid pixel (0, 0). Images are arrays of shape (rows, cols).
-"""
+"""The measured section: grid, spectra, tissue, channels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_metime.errors import CellTableError, ImzMLError, TissueError
+from napari_metime.errors import ImzMLError, TissueError
 
 Progress = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a short text; cancel by raising ``Cancelled``."""
-
-Role = Literal["effector", "suppressor", "tumor", "other"]
-ROLES: tuple[Role, ...] = ("effector", "suppressor", "tumor", "other")
 
 
 def no_progress(fraction: float, text: str) -> None:
@@ -205,157 +198,3 @@ class ChannelSet:
     table: pd.DataFrame
     tic: NDArray[np.float32]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CellTable:
-    """One row per cell.
-
-    Parameters
-    ----------
-    cell_id : ndarray of shape (n,), str
-    x, y : ndarray of shape (n,), float64, in ``unit``
-    type : ndarray of shape (n,), str as given
-    role : ndarray of shape (n,), one of ROLES
-    unit : ``px`` or ``um``
-    """
-
-    cell_id: NDArray[np.object_]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    type: NDArray[np.object_]
-    role: NDArray[np.object_]
-    unit: Literal["px", "um"]
-    note: str = ""
-    warnings: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.x.size == 0:
-            raise CellTableError("expected at least one cell, found an empty cell table")
-        if len({a.size for a in (self.cell_id, self.x, self.y, self.type, self.role)}) != 1:
-            raise CellTableError("cell columns must have one length")
-        if not (np.isfinite(self.x).all() and np.isfinite(self.y).all()):
-            raise CellTableError("cell positions must be finite")
-
-    @property
-    def n_cells(self) -> int:
-        """Number of cells."""
-        return int(self.x.size)
-
-    def has_role(self, role: Role) -> NDArray[np.bool_]:
-        """Which cells count as ``role``, shape (n,)."""
-        return np.asarray(self.role == role, dtype=bool)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """The transform from the cell table's own unit to section µm, and its error.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (3, 3) on (x, y, 1)
-    kind : rigid, similarity, affine, matrix or none
-    n_landmarks : 0 where no landmarks were used
-    rmse_um : root mean square residual of the landmarks, NaN without landmarks
-    target_error_um : root mean square leave-one-out error, NaN where it cannot be had
-    residual_um : ndarray of shape (n_landmarks,)
-    landmarks : ndarray of shape (n_landmarks, 4): source_x, source_y, target_x_um, target_y_um
-    """
-
-    matrix: NDArray[np.float64]
-    kind: Literal["rigid", "similarity", "affine", "matrix", "none"]
-    n_landmarks: int = 0
-    rmse_um: float = float("nan")
-    target_error_um: float = float("nan")
-    residual_um: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    landmarks: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
-
-    def to_section(
-        self, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Map source (x, y) to section (x_um, y_um)."""
-        return _apply(self.matrix, x, y)
-
-    def to_source(
-        self, x_um: NDArray[np.float64], y_um: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Map section (x_um, y_um) back to source (x, y)."""
-        return _apply(np.linalg.inv(self.matrix).astype(np.float64), x_um, y_um)
-
-
-def _apply(
-    matrix: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # Written out, not matrix-multiplied: BLAS may round differently from run to run of another size.
-    (a, b, c), (d, e, f) = matrix[:2]
-    return a * x + b * y + c, d * x + e * y + f
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NicheMap:
-    """Where it is cold, on the grid.
-
-    Parameters
-    ----------
-    domain : ndarray of shape (rows, cols), bool: where the question is asked
-    assessable : ndarray of shape (rows, cols), bool: where enough effectors are expected to answer it
-    coldness : ndarray of shape (rows, cols), float32: -log2((x + 0.5) / (n K / N + 0.5)); NaN where not assessable
-    expected : ndarray of shape (rows, cols), float32: expected effectors in the window, NaN outside the domain
-    labels : ndarray of shape (rows, cols), int32: 0, or the niche's number
-    p_region : ndarray of shape (n_niches,), family-wise p of niche 1, 2, ...
-    radius_um : radius of the window; NaN without a map
-    note : one sentence for the user
-    """
-
-    domain: NDArray[np.bool_]
-    assessable: NDArray[np.bool_]
-    coldness: NDArray[np.float32]
-    expected: NDArray[np.float32]
-    labels: NDArray[np.int32]
-    p_region: NDArray[np.float64]
-    radius_um: float
-    note: str
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def n_niches(self) -> int:
-        """Number of niches called."""
-        return int(self.p_region.size)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NicheResult:
-    """The niches and every table that describes them (columns: see the design's contract).
-
-    Parameters
-    ----------
-    regions, associations, gradients, cells : the rows of the tables of the same name
-    """
-
-    map: NicheMap
-    regions: pd.DataFrame
-    associations: pd.DataFrame
-    gradients: pd.DataFrame
-    cells: pd.DataFrame
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SectionResult:
-    """Everything that one run found; ``source_unit`` is the unit that the cell table came in."""
-
-    dataset: Dataset
-    tissue: Tissue
-    channels: ChannelSet
-    cells: CellTable
-    alignment: Alignment
-    niches: NicheResult
-    source_unit: Literal["px", "um"] = "um"
-    started: str = ""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Every warning of every step, once each, in order."""
-        parts = (self.dataset, self.channels, self.cells, self.niches.map, self.niches)
-        return tuple(dict.fromkeys(text for part in parts for text in part.warnings))

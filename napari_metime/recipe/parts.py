@@ -1,0 +1,193 @@
+"""Every parameter of a run once: range, unit and help. The window's forms and saved runs read it from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+MAX_MZ = 1_000_000.0
+RoleKey = Literal["effector", "suppressor", "tumor"]
+POSITIVE = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MZ = Annotated[float, Field(gt=0, le=MAX_MZ)]
+ROLE_KEYS: tuple[RoleKey, ...] = ("effector", "suppressor", "tumor")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SectionRecipe(_Part):
+    """Who and where: copied into every table."""
+
+    id: str = Field(min_length=1, max_length=120, description="Name of the section; tables and folders carry it")
+    patient: str | None = Field(None, description="Patient, the unit of a cohort")
+    site: str | None = Field(None, description="Organ or site")
+    timepoint: str | None = Field(None, description="Time of sampling")
+
+    @field_validator("id", "patient", "site", "timepoint", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @field_validator("id")
+    @classmethod
+    def _id_is_a_file_name(cls, value: str) -> str:
+        if value in (".", "..") or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in value):
+            raise ValueError('must be usable as a folder name (none of / \\ : * ? " < > |)')
+        return value
+
+
+class ImsRecipe(_Part):
+    """The imaging mass spectrometry file."""
+
+    path: Path = Field(description="The .imzML; its .ibd lies beside it")
+    pixel_size_um: POSITIVE | tuple[POSITIVE, POSITIVE] | None = Field(
+        None, description="Pixel size in µm, one number or [y, x]; empty = the file's own"
+    )
+    polarity: Literal["positive", "negative"] | None = Field(None, description="Polarity; empty = the file's own")
+    tolerance_ppm: POSITIVE = Field(5.0, le=10_000, description="Half width of the m/z window in ppm")
+    normalize: Literal["none", "tic", "rms", "median", "reference", "table"] = Field(
+        "tic", description="Per-pixel normalisation"
+    )
+    reference_mz: MZ | None = Field(None, description="m/z of the ion that normalize: reference divides by")
+    normalize_table: Path | None = Field(
+        None, description="Table of x, y (the file's own coordinates) and value that normalize: table divides by"
+    )
+    recalibrate: Literal["none", "file", "row"] = Field(
+        "none", description="Correct the m/z shift: once for the file, or for each pixel row"
+    )
+    lock_mz: tuple[MZ, ...] = Field((), description="m/z that must be there, for recalibrate; empty = the panel's ions")
+    part: str | tuple[int, int, int, int] | None = Field(
+        None,
+        description="One part of a file with several sections: its name, or [row_min, col_min, row_max, col_max]; "
+        "each = one run a part",
+    )
+    plane: int | None = Field(None, description="z of the plane to take where a file has several; empty = the lowest")
+    skip_broken: bool = Field(False, description="Where the .ibd is cut short, open the spectra that it still holds")
+
+    @model_validator(mode="after")
+    def _normalization_has_its_source(self) -> ImsRecipe:
+        if self.normalize == "reference" and self.reference_mz is None:
+            raise ValueError("normalize: reference needs reference_mz, the m/z of the ion to divide by")
+        if self.normalize == "table" and self.normalize_table is None:
+            raise ValueError("normalize: table needs normalize_table, a table of x, y and value")
+        return self
+
+
+class TissueRecipe(_Part):
+    """Which pixels are tissue."""
+
+    method: str = Field(
+        "auto", min_length=1, description="auto, otsu, clusters, none, or the path of a mask image on the grid"
+    )
+
+
+class ChannelsRecipe(_Part):
+    """Which images to measure."""
+
+    panel: str | None = Field("builtin", description="builtin, the path of a panel table, or empty for none")
+    mz: tuple[MZ, ...] = Field((), description="Further m/z values")
+    images: tuple[Path, ...] = Field((), description="Single-channel images on the grid (TIFF or .npy)")
+    min_members: int = Field(3, ge=1, description="Fewest measured members of an axis for an axis score")
+
+
+class CellsRecipe(_Part):
+    """The cell table and what its types count as."""
+
+    path: Path = Field(description="Cell table (CSV or TSV)")
+    x: str | None = Field(None, description="Column of x; empty = recognised")
+    y: str | None = Field(None, description="Column of y; empty = recognised")
+    type: str | None = Field(None, description="Column of the cell type; empty = recognised")
+    unit: Literal["px", "um"] | None = Field(None, description="Unit of x and y; empty = as the header says")
+    pixel_size_um: POSITIVE | None = Field(None, description="µm per microscope pixel, for px without a fitted scale")
+    roles: dict[RoleKey, tuple[str, ...]] = Field(
+        description="Cell types that count as effector, suppressor and tumor; all others count as other"
+    )
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _one_type_is_a_list(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {role: (types if isinstance(types, list | tuple) else [types]) for role, types in value.items()}
+        return value
+
+    @field_validator("roles")
+    @classmethod
+    def _each_type_once(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        seen: dict[str, str] = {}
+        for role, types in value.items():
+            for name in types:
+                if name in seen and seen[name] != role:
+                    raise ValueError(f"type {name!r} is listed as {seen[name]} and as {role}; keep one")
+                seen[name] = role
+        if not value.get("effector"):
+            raise ValueError("must list at least one effector type, for example {effector: [CD8]}")
+        return value
+
+
+class AlignRecipe(_Part):
+    """How the cells come into the section frame."""
+
+    landmarks: Path | None = Field(None, description="landmarks.csv: source_x, source_y, target_x_um, target_y_um")
+    transform: Literal["rigid", "similarity", "affine"] = Field("similarity", description="What the landmarks fit")
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = Field(
+        None, description="3 x 3 on (x, y, 1), from the cell table's own unit to section µm"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> AlignRecipe:
+        if (self.landmarks is None) == (self.matrix is None):
+            raise ValueError("must have either landmarks or matrix (or write align: none)")
+        if self.matrix is not None:
+            (a, b, _), (d, e, _), last = self.matrix
+            if not all(abs(v) <= 1e9 for row in self.matrix for v in row) or tuple(last) != (0, 0, 1):
+                raise ValueError("matrix must be finite (up to 1e9) with the last row [0, 0, 1]")
+            if abs(a * e - b * d) < 1e-12:
+                raise ValueError("matrix must be invertible")
+        return self
+
+
+class NichesRecipe(_Part):
+    """Where to look for niches and how sure to be."""
+
+    domain: str = Field(
+        "tumor_bed", min_length=1, description="tumor_bed, tissue, or the path of a mask image or GeoJSON polygons (µm)"
+    )
+    radius_um: Literal["auto"] | POSITIVE = Field("auto", description="Window radius in µm; auto = from the effectors")
+    n_permutations: int = Field(999, ge=19, le=100_000, description="Random labellings")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Family-wise error over the section")
+    max_rate_ratio: float = Field(
+        0.5, gt=0, lt=1, description="Largest effector rate against the rest that counts as cold"
+    )
+
+
+class AssociationsRecipe(_Part):
+    """What is removed before a channel is compared with coldness."""
+
+    covariates: tuple[Literal["tumor_fraction", "cell_density"], ...] = Field(
+        ("tumor_fraction", "cell_density"), description="Covariates"
+    )
+
+
+class ExportRecipe(_Part):
+    """What is written beside the tables."""
+
+    report: bool = Field(True, description="Write report.html")
+
+
+class Recipe(_Part):
+    """One run, whole. Paths are absolute once loaded."""
+
+    metime: Literal[1] = Field(1, description="Version of this format")
+    section: SectionRecipe
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of every random draw")
+    ims: ImsRecipe
+    tissue: TissueRecipe = TissueRecipe()
+    channels: ChannelsRecipe = ChannelsRecipe()
+    cells: CellsRecipe
+    align: AlignRecipe | Literal["none"] = "none"
+    niches: NichesRecipe = NichesRecipe()
+    associations: AssociationsRecipe = AssociationsRecipe()
+    export: ExportRecipe = ExportRecipe()

@@ -1,0 +1,31 @@
+"""The nouns: frozen values that every step takes and returns.
+
+One frame for everything: the section frame, in µm, axes (row = y, column = x), origin at the
+centre of grid pixel (0, 0). Images are arrays of shape (rows, cols).
+"""
+
+from __future__ import annotations
+
+from napari_metime.section.cells import ROLES, Alignment, AlignmentKind, CellTable, Outlines, Role, Warp
+from napari_metime.section.imaging import Channel, ChannelSet, Dataset, Grid, Progress, Tissue, no_progress
+from napari_metime.section.results import NicheMap, NicheResult, SectionResult
+
+__all__ = [
+    "ROLES",
+    "Alignment",
+    "AlignmentKind",
+    "CellTable",
+    "Channel",
+    "ChannelSet",
+    "Dataset",
+    "Grid",
+    "NicheMap",
+    "NicheResult",
+    "Outlines",
+    "Progress",
+    "Role",
+    "SectionResult",
+    "Tissue",
+    "Warp",
+    "no_progress",
+]
