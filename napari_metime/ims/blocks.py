@@ -16,19 +16,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-import numba
 import numpy as np
 from numba.core.cgutils import create_struct_proxy
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError, MissingFileError
+from napari_metime.ims.compiling import borrowing
 from napari_metime.section import Dataset, Progress, no_progress
 
 Value = TypeVar("Value")
-BLOCK_POINTS = 4_000_000
+BLOCK_POINTS, DECODED_BLOCK_POINTS = 8_000_000, 2_000_000
+"""Points of a block that is read where it lies, and of one that is decoded into memory first. Our own choice."""
 MAX_PIXEL_POINTS = 1 << 25
-MAX_THREADS = 8
+N_THREADS = min(os.cpu_count() or 1, 8)
 RELEASE_BYTES = 1 << 26
 _FLOATS = (np.dtype("<f4"), np.dtype("<f8"))
 
@@ -78,12 +79,6 @@ def load_at(typing_context, raw, offset, number, like):  # type: ignore[no-untyp
     return signature, generate
 
 
-@numba.njit(cache=True, nogil=True)
-def load(raw, offset, like):  # type: ignore[no-untyped-def]
-    """Read one value of ``like``'s type at a byte offset that need not be aligned; nothing is checked here."""
-    return load_at(raw, offset, 0, like)
-
-
 def map_ibd(dataset: Dataset) -> tuple[mmap.mmap, NDArray[np.uint8]]:
     """Memory-map the .ibd, read-only.
 
@@ -126,7 +121,7 @@ def map_blocks(
     work: Callable[[Block], Value],
     *,
     spectra: NDArray[np.int64] | None = None,
-    max_points: int = BLOCK_POINTS,
+    max_points: int | None = None,
     text: str = "reading spectra",
     on_progress: Progress = no_progress,
 ) -> Iterator[Value]:
@@ -141,8 +136,8 @@ def map_blocks(
         Runs on several threads at once; should release the GIL.
     spectra : ndarray of shape (n,), int64, optional
         Which spectra, in which order; default: all, as the file has them.
-    max_points : int
-        Points of a block; a longer pixel is a block by itself.
+    max_points : int, optional
+        Points of a block; a longer pixel is a block by itself. Default: as many as memory bears.
 
     Raises
     ------
@@ -150,19 +145,20 @@ def map_blocks(
         The .ibd cannot be read, is not what was opened, or holds more points in one pixel than memory should bear.
     """
     mapped, raw = map_ibd(dataset)
+    if max_points is None:
+        max_points = BLOCK_POINTS if _is_native(dataset) else DECODED_BLOCK_POINTS
     pixel = dataset.pixel.astype(np.int64, copy=False)
     lengths = dataset.intensity_length
     if spectra is not None:
         pixel, lengths = pixel[spectra], lengths[spectra]
     pending: deque[tuple[int, Future[Value]]] = deque()
-    n_threads = min(os.cpu_count() or 1, MAX_THREADS)
-    with ThreadPoolExecutor(n_threads) as pool:
+    with ThreadPoolExecutor(N_THREADS) as pool:
         try:
             for first, stop in _ranges(lengths, pixel, max_points):
                 chosen = slice(first, stop) if spectra is None else spectra[first:stop]
                 task = pool.submit(_work_on, work, dataset, mapped, raw, chosen, first, pixel[first:stop])
                 pending.append((stop, task))
-                if len(pending) > n_threads + 1:
+                if len(pending) > N_THREADS + 1:
                     yield _finish(pending, pixel.size, text, on_progress)
             while pending:
                 yield _finish(pending, pixel.size, text, on_progress)
@@ -258,7 +254,7 @@ def _extent(dataset: Dataset, n_bytes: int, chosen: slice | NDArray[np.int64], n
     return start - start % mmap.PAGESIZE, end
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _span(offset, size, itemsize, n_bytes):  # type: ignore[no-untyped-def]
     """Return the first byte and the end of the arrays together; -1, -1 where one lies outside the file."""
     start, end = n_bytes, 0

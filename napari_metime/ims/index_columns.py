@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError, OutputError
-from napari_metime.ims.blocks import Block, load, map_blocks, read_points
+from napari_metime.ims.blocks import Block, load_at, map_blocks, read_points
+from napari_metime.ims.compiling import borrowing
 from napari_metime.ims.index_format import (
     AXIS,
     BLOCK,
@@ -157,7 +157,11 @@ def _deal_block(plan: _Plan, dtypes: dict[str, np.dtype[Any]], block: Block) -> 
     n_points = int(block.length.sum())
     columns: Columns = [np.empty(n_points, dtype) for dtype in dtypes.values()]
     position = columns[3] if POSITION in dtypes else np.empty(0, np.uint32)
-    return _deal(block, plan, *columns[:3], position), columns
+    places = np.zeros(plan.sizes.size + 1, np.int64)
+    _count_buckets(block, plan, places)
+    starts = np.cumsum(places)
+    _deal(block, plan, starts.copy(), *columns[:3], position)
+    return starts, columns
 
 
 def _turn_block(n_channels: int, dtype: np.dtype[Any], block: Block) -> tuple[int, NDArray[Any]]:
@@ -210,56 +214,54 @@ def _sort_bucket(writer: ColumnWriter, place: int, size: int, n_free: int) -> Co
     return columns
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _key(mz):  # type: ignore[no-untyped-def]
     """Return an integer that ascends with m/z: the bits of a positive float64 do."""
     bits = np.float64(mz).view(np.int64)
     return bits if bits >= 0 else np.int64(-(bits & 0x7FFFFFFFFFFFFFFF))
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _count(block, bins, counts):  # type: ignore[no-untyped-def]
     """Count the points of each bin; NaN is in none."""
-    like = block.mz_like
     for i in range(block.length.size):
         for k in range(block.length[i]):
-            mz = load(block.raw, block.mz_offset[i] + k * like.itemsize, like)
+            mz = load_at(block.raw, block.mz_offset[i], k, block.mz_like)
             if mz == mz:
                 counts[(min(max(_key(mz), bins.first), bins.last) - bins.first) >> bins.shift] += 1
 
 
-@numba.njit(cache=True, nogil=True)
-def _deal(block, plan, mz, intensity, spectrum, position):  # type: ignore[no-untyped-def]
-    """Lay the points of a block out bucket after bucket, in file order within each; return the bounds."""
-    mz_like, intensity_like = block.mz_like, block.intensity_like
-    places = np.zeros(plan.sizes.size + 1, np.int64)
+@borrowing
+def _count_buckets(block, plan, counts):  # type: ignore[no-untyped-def]
+    """Count the points of a block in each bucket, at the place behind it: summed up, they say where each begins."""
     bucket = 0
     for i in range(block.length.size):
         for k in range(block.length[i]):
-            value = load(block.raw, block.mz_offset[i] + k * mz_like.itemsize, mz_like)
+            value = load_at(block.raw, block.mz_offset[i], k, block.mz_like)
             if value == value:
                 bucket = _bucket(value, plan.limits, bucket)
-                places[bucket + 1] += 1
-    places = np.cumsum(places)
-    starts = places.copy()
+                counts[bucket + 1] += 1
+
+
+@borrowing
+def _deal(block, plan, places, mz, intensity, spectrum, position):  # type: ignore[no-untyped-def]
+    """Lay the points of a block out bucket after bucket, in file order within each, each bucket from its place on."""
+    bucket = 0
     for i in range(block.length.size):
         for k in range(block.length[i]):
-            value = load(block.raw, block.mz_offset[i] + k * mz_like.itemsize, mz_like)
+            value = load_at(block.raw, block.mz_offset[i], k, block.mz_like)
             if value == value:
                 bucket = _bucket(value, plan.limits, bucket)
                 place = places[bucket]
                 places[bucket] += 1
                 mz[place] = value
-                intensity[place] = load(
-                    block.raw, block.intensity_offset[i] + k * intensity_like.itemsize, intensity_like
-                )
+                intensity[place] = load_at(block.raw, block.intensity_offset[i], k, block.intensity_like)
                 spectrum[place] = block.spectrum[i]
                 if position.size:
                     position[place] = k
-    return starts
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _bucket(mz, limits, hint):  # type: ignore[no-untyped-def]
     """Return the bucket of a point, most often the one of the point before or the next."""
     last = limits.size - 2
@@ -278,11 +280,11 @@ def _bucket(mz, limits, hint):  # type: ignore[no-untyped-def]
     return low
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _turn(block, n_channels, tile):  # type: ignore[no-untyped-def]
     """Transpose spectra to channels, a few channels at a time, so that what is written stays in the cache."""
-    n_spectra, like = block.length.size, block.intensity_like
+    n_spectra = block.length.size
     for first in range(0, n_channels, 16):
         for i in range(n_spectra):
             for k in range(first, min(first + 16, n_channels)):
-                tile[k * n_spectra + i] = load(block.raw, block.intensity_offset[i] + k * like.itemsize, like)
+                tile[k * n_spectra + i] = load_at(block.raw, block.intensity_offset[i], k, block.intensity_like)

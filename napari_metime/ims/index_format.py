@@ -21,6 +21,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from napari_metime.ims.compiling import borrowing
 from napari_metime.section import Dataset
 
 FORMAT = 1
@@ -118,7 +119,7 @@ def digest(array: NDArray[Any]) -> str:
     return f"{check_block(as_words([np.ascontiguousarray(array)]), 0, 1, 0):016x}"
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def check_block(columns, place, n_places, number):  # type: ignore[no-untyped-def]
     """Return the check of a block: of its number and of the words of each column, uint64.
 

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_metime.ims.compiling import borrowing
 from napari_metime.ims.index_format import BLOCK, check_block
 
 
@@ -139,7 +140,7 @@ def sum_channels(wanted, channels, guard, pixels):  # type: ignore[no-untyped-de
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _add_points(points, begin, end, order, low, high, pixels, inside, total, moments):  # type: ignore[no-untyped-def]
     """Add points to their pixels, each if it is in the window of its spectrum; False if one has no such spectrum."""
     intensity, product = 0.0, 0.0
@@ -166,7 +167,7 @@ def _add_points(points, begin, end, order, low, high, pixels, inside, total, mom
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _add_tile(channels, chosen, tile, low, high, guard, pixels, inside, total, moments):  # type: ignore[no-untyped-def]
     """Add the chosen channels of a tile to their pixels; False where a block is not as it was written."""
     first, n_spectra = channels.tiles[tile], channels.tiles[tile + 1] - channels.tiles[tile]
@@ -186,7 +187,7 @@ def _add_tile(channels, chosen, tile, low, high, guard, pixels, inside, total, m
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _add_channel(values, first, begin, end, mz, low, high, pixels, inside, total, moments):  # type: ignore[no-untyped-def]
     intensity, product = 0.0, 0.0
     for i in range(begin, end):
@@ -206,7 +207,7 @@ def _add_channel(values, first, begin, end, mz, low, high, pixels, inside, total
     moments[1] += product
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _finish(total, factors, image):  # type: ignore[no-untyped-def]
     """Multiply, and cast once."""
     for pixel in range(total.size):
@@ -223,14 +224,14 @@ def _file_order(points, begin, end):  # type: ignore[no-untyped-def]
     return np.argsort(keys) + begin
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _reach(low, high, scale_range):  # type: ignore[no-untyped-def]
     """Return the window of the file's own m/z that holds the windows of all spectra."""
     lowest, highest = scale_range
     return min(low * lowest, low * highest), max(high * lowest, high * highest)
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _are_intact(guard, first, stop):  # type: ignore[no-untyped-def]
     for block in range(first, stop):
         if not guard.seen[block]:
@@ -240,7 +241,7 @@ def _are_intact(guard, first, stop):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _first_at_least(ascending, value, start, stop):  # type: ignore[no-untyped-def]
     while start < stop:
         middle = (start + stop) // 2
@@ -251,7 +252,7 @@ def _first_at_least(ascending, value, start, stop):  # type: ignore[no-untyped-d
     return start
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _first_above(ascending, value, start, stop):  # type: ignore[no-untyped-def]
     while start < stop:
         middle = (start + stop) // 2

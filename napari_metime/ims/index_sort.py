@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_metime.ims.compiling import borrowing
+
 _MAX_MOVES = 8
 """Moves per point that settling the last bits may take; where it takes more, an ordinary stable sort is faster."""
 
@@ -46,7 +48,7 @@ def _tag(mz, index_bits):  # type: ignore[no-untyped-def]
     return tagged
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _untag(tagged, index_bits, mz, order, result):  # type: ignore[no-untyped-def]
     """Take the places out again and settle, by insertion, what the lower bits of the keys decide; return the moves."""
     mask = np.uint64((1 << index_bits) - 1)
@@ -62,7 +64,7 @@ def _untag(tagged, index_bits, mz, order, result):  # type: ignore[no-untyped-de
     return n_moves
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def gather(values, order, result):  # type: ignore[no-untyped-def]
     for i in range(order.size):
         result[i] = values[order[i]]

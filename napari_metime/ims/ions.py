@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError
 from napari_metime.ims.blocks import Block, has_one_axis, load_at, map_blocks, pixel_order, read_points
+from napari_metime.ims.compiling import borrowing
 from napari_metime.ims.index import Index
 from napari_metime.ims.mean_spectrum import mean_spectrum
 from napari_metime.ims.normalization import pixel_vectors
@@ -163,13 +163,13 @@ def _adder(
     """Return what fills the images from a block; its value is the windows' (sum of intensity, of intensity x m/z)."""
     if has_one_axis(dataset):
         channels = _channels(read_points(dataset, 0)[0], low, high)
-        return lambda block: _sum_channels(block, channels, target)
+        return lambda block: _sum_channels(block, channels, target, np.zeros(low.size), np.zeros((low.size, 2)))
     row = np.argsort(low, kind="stable")
     windows = _Windows(row, low[row], high[row], np.maximum.accumulate(high[row]))
 
     def add(block: Block) -> NDArray[np.float64]:
         moments = np.empty((row.size, 2))
-        moments[row] = _sum_windows(block, windows, target)
+        moments[row] = _sum_windows(block, windows, target, np.zeros(row.size), np.zeros((row.size, 2)))
         return moments
 
     return add
@@ -183,10 +183,10 @@ def _channels(axis: NDArray[np.float64], low: NDArray[np.float64], high: NDArray
     return _Channels(start, np.concatenate([*found, np.empty(0, dtype=np.int64)]), axis)
 
 
-@numba.njit(cache=True, nogil=True)
-def _sum_channels(block, channels, target):  # type: ignore[no-untyped-def]
-    n_windows, n_spectra = channels.start.size - 1, block.length.size
-    sums, moments = np.zeros(n_windows), np.zeros((n_windows, 2))
+@borrowing
+def _sum_channels(block, channels, target, sums, moments):  # type: ignore[no-untyped-def]
+    """Fill the images from a block; ``sums`` and ``moments`` begin as zeros, the latter are returned."""
+    n_windows, n_spectra = sums.size, block.length.size
     for i in range(n_spectra):
         for w in range(n_windows):
             total, weight, weighted = sums[w], 0.0, 0.0
@@ -207,10 +207,10 @@ def _sum_channels(block, channels, target):  # type: ignore[no-untyped-def]
     return moments
 
 
-@numba.njit(cache=True, nogil=True)
-def _sum_windows(block, windows, target):  # type: ignore[no-untyped-def]
-    n_windows, n_spectra = windows.low.size, block.length.size
-    sums, moments = np.zeros(n_windows), np.zeros((n_windows, 2))
+@borrowing
+def _sum_windows(block, windows, target, sums, moments):  # type: ignore[no-untyped-def]
+    """Fill the images from a block; ``sums`` and ``moments`` begin as zeros, the latter are returned."""
+    n_windows, n_spectra = sums.size, block.length.size
     hint = 0
     for i in range(n_spectra):
         if block.ascending[i]:
@@ -224,7 +224,7 @@ def _sum_windows(block, windows, target):  # type: ignore[no-untyped-def]
     return moments
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _add_ascending(block, i, windows, inside, hint, sums, moments):  # type: ignore[no-untyped-def]
     """Find the windows of spectrum i one after the other; return where the first of them begins."""
     raw, mz_offset, mz_like = block.raw, block.mz_offset[i], block.mz_like
@@ -258,7 +258,7 @@ def _add_ascending(block, i, windows, inside, hint, sums, moments):  # type: ign
     return hint
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _first_not_below(block, i, bound, hint):  # type: ignore[no-untyped-def]
     """Return the first point of an ascending spectrum with m/z >= bound: steps that double, away from ``hint``."""
     raw, offset, like, length = block.raw, block.mz_offset[i], block.mz_like, block.length[i]
@@ -282,7 +282,7 @@ def _first_not_below(block, i, bound, hint):  # type: ignore[no-untyped-def]
     return left
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _add_unordered(block, i, windows, inside, sums, moments):  # type: ignore[no-untyped-def]
     """Add each point of spectrum i, in file order, to every window that holds it."""
     scale = block.mz_scale[i]

@@ -9,7 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metime.ims.blocks import Block, load, map_blocks, read_points
+from napari_metime.ims.blocks import Block, load_at, map_blocks, read_points
+from napari_metime.ims.compiling import borrowing
 from napari_metime.section import Dataset, Progress
 
 N_BINS = 240
@@ -104,20 +105,18 @@ def _adder(
 @numba.njit(cache=True, nogil=True)
 def _add_block(block, ascending, scale, band, lock_mz, tolerance_ppm, histogram, seen):  # type: ignore[no-untyped-def]
     """Add the intensities above 0 around each lock mass, which ascend."""
-    mz_size, intensity_size = block.mz_like.itemsize, block.intensity_like.itemsize
     low, high = lock_mz * (1 - tolerance_ppm * 1e-6), lock_mz * (1 + tolerance_ppm * 1e-6)
     last_seen = np.full(lock_mz.size, -1)
     for i in range(block.length.size):
         length, point = block.length[i], 0
         lock = 0  # the first lock mass whose window does not end before the point
         while point < length and lock < lock_mz.size:
-            mz = float(load(block.raw, block.mz_offset[i] + point * mz_size, block.mz_like)) / scale[i]
+            mz = float(load_at(block.raw, block.mz_offset[i], point, block.mz_like)) / scale[i]
             if not ascending[i]:
                 lock = 0
             lock += np.searchsorted(high[lock:], mz)
             if lock < lock_mz.size and mz >= low[lock]:
-                offset = block.intensity_offset[i] + point * intensity_size
-                value = float(load(block.raw, offset, block.intensity_like))
+                value = float(load_at(block.raw, block.intensity_offset[i], point, block.intensity_like))
                 if value > 0 and value < np.inf:
                     _add_point(
                         mz, value, i, lock, lock_mz, low, tolerance_ppm, histogram[band[i]], seen[band[i]], last_seen
@@ -129,7 +128,7 @@ def _add_block(block, ascending, scale, band, lock_mz, tolerance_ppm, histogram,
                 point = max(point, _first_at(block, i, low[lock] * scale[i]))
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _add_point(mz, value, spectrum, lock, lock_mz, low, tolerance_ppm, histogram, seen, last_seen):  # type: ignore[no-untyped-def]
     """Add a point to every window that holds it, shared between the two nearest bins: their mean is the point's."""
     n_bins = histogram.shape[1]
@@ -146,13 +145,13 @@ def _add_point(mz, value, spectrum, lock, lock_mz, low, tolerance_ppm, histogram
         lock += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _first_at(block, spectrum, mz):  # type: ignore[no-untyped-def]
     """Return the first point of an ascending spectrum whose m/z is not below ``mz``."""
     left, right = 0, block.length[spectrum]
     while left < right:
         middle = (left + right) // 2
-        if load(block.raw, block.mz_offset[spectrum] + middle * block.mz_like.itemsize, block.mz_like) < mz:
+        if load_at(block.raw, block.mz_offset[spectrum], middle, block.mz_like) < mz:
             left = middle + 1
         else:
             right = middle

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import TissueError
 from napari_metime.ims.blocks import Block, has_one_axis, load_at, map_blocks, pixel_order, read_points
+from napari_metime.ims.compiling import borrowing
 from napari_metime.section import Dataset, Progress, no_progress
 
 _Columns = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 BIN_SHIFT = 6
 """Bits of a float32 that a bin leaves out: it is 2**-17 (7.6 ppm) to 2**-18 of its m/z wide."""
-BINS_AT_ONCE = 1 << 15
+BINS_AT_ONCE = 1 << 17
+"""Bins that a thread goes over at a time: 3 MB, which caches hold."""
 MIN_MZ = 1.0
 
 
@@ -68,7 +69,13 @@ def mean_spectrum(
 def _by_channel(dataset: Dataset, spectra: NDArray[np.int64] | None, on_progress: Progress) -> _Columns:
     axis, _ = read_points(dataset, 0)
     total, maximum = np.zeros(axis.size), np.zeros(axis.size)
-    for part in map_blocks(dataset, _add_channels, spectra=spectra, text="averaging spectra", on_progress=on_progress):
+    for part in map_blocks(
+        dataset,
+        lambda block: _add_channels(block, np.zeros((2, axis.size)), np.zeros(axis.size)),
+        spectra=spectra,
+        text="averaging spectra",
+        on_progress=on_progress,
+    ):
         total += part[0]
         np.maximum(maximum, part[1], out=maximum)
     order = np.argsort(axis, kind="stable")
@@ -84,22 +91,27 @@ def _by_bins(dataset: Dataset, spectra: NDArray[np.int64] | None, on_progress: P
     low = max(low, MIN_MZ)
     first, last = (np.array([low, high], dtype=np.float32).view(np.int32) >> BIN_SHIFT).tolist()
     n_bins = max(last - first + 1, 0)
-    sums, maximum = np.zeros((n_bins, 2)), np.zeros(n_bins)
-    for part_sums, part_maximum in map_blocks(
+    bins = np.zeros((n_bins, 3))
+    for part in map_blocks(
         dataset,
-        lambda block: _add_bins(_merged(block), low, high, first, np.zeros((n_bins, 2)), np.zeros(n_bins)),
+        lambda block: _binned(_merged(block), low, high, first, n_bins),
         spectra=spectra,
         text="averaging spectra",
         on_progress=on_progress,
     ):
-        sums += part_sums
-        np.maximum(maximum, part_maximum, out=maximum)
-    found = np.flatnonzero(sums[:, 0])
-    total, moment = sums[found].T
+        _join(bins, part)
+    found = np.flatnonzero(bins[:, 0])
+    total, moment, maximum = bins[found].T
     mz, (low_edge, high_edge) = moment / total, (_edge(first + found), _edge(first + found + 1))
     # Negative intensities may take a weighted mean anywhere.
     mz = np.where((mz >= low_edge) & (mz < high_edge), mz, (low_edge + high_edge) / 2)
-    return mz, total, maximum[found]
+    return mz, total, maximum
+
+
+def _binned(block: Block, low: float, high: float, first: int, n_bins: int) -> NDArray[np.float64]:
+    bins = np.zeros((n_bins, 3))
+    _add_bins(block, low, high, first, np.zeros(block.length.size, np.int64), bins)
+    return bins
 
 
 def _edge(place: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -108,11 +120,10 @@ def _edge(place: NDArray[np.int64]) -> NDArray[np.float64]:
     return (above.view(np.float32).astype(np.float64) + (above - 1).view(np.float32)) / 2
 
 
-@numba.njit(cache=True, nogil=True)
-def _add_channels(block):  # type: ignore[no-untyped-def]
-    """Return the sum and the maximum over the pixels of a block, shape (2, n_channels)."""
+@borrowing
+def _add_channels(block, sums, pixel):  # type: ignore[no-untyped-def]
+    """Return the sum and the maximum over the pixels of a block: ``sums``, shape (2, n_channels), zero before."""
     n_channels, n_spectra = block.length[0], block.length.size
-    sums, pixel = np.zeros((2, n_channels)), np.zeros(n_channels)
     for i in range(n_spectra):
         for k in range(n_channels):
             value = np.float64(load_at(block.raw, block.intensity_offset[i], k, block.intensity_like))
@@ -125,21 +136,29 @@ def _add_channels(block):  # type: ignore[no-untyped-def]
     return sums
 
 
-@numba.njit(cache=True, nogil=True)
-def _add_bins(block, low, high, first, sums, maximum):  # type: ignore[no-untyped-def]
-    """Add a block to the bins' sums (of intensity, of intensity x m/z) and maxima; one ascending spectrum a pixel.
+@borrowing
+def _join(bins, part):  # type: ignore[no-untyped-def]
+    """Add the bins of other pixels."""
+    for i in range(bins.shape[0]):
+        bins[i, 0] += part[i, 0]
+        bins[i, 1] += part[i, 1]
+        bins[i, 2] = max(bins[i, 2], part[i, 2])
 
-    As many bins at a time as stay in the cache of a core, for all spectra, then the next ones.
+
+@borrowing
+def _add_bins(block, low, high, first, point, bins):  # type: ignore[no-untyped-def]
+    """Add a block, one ascending spectrum a pixel, to the bins: sum of intensity, of intensity x m/z, largest pixel.
+
+    The three of a bin lie side by side: they are wanted together. As many bins at a time as stay in the cache of a
+    core, for all spectra, then the next ones; ``point`` says where each spectrum goes on.
     """
-    point = np.zeros(block.length.size, np.int64)
-    for stop in range(BINS_AT_ONCE, maximum.size + BINS_AT_ONCE, BINS_AT_ONCE):
+    for stop in range(BINS_AT_ONCE, bins.shape[0] + BINS_AT_ONCE, BINS_AT_ONCE):
         for i in range(block.length.size):
-            point[i] = _add_until(block, i, point[i], min(stop, maximum.size), low, high, first, sums, maximum)
-    return sums, maximum
+            point[i] = _add_until(block, i, point[i], min(stop, bins.shape[0]), low, high, first, bins)
 
 
-@numba.njit(cache=True, nogil=True)
-def _add_until(block, i, point, stop, low, high, first, sums, maximum):  # type: ignore[no-untyped-def]
+@borrowing
+def _add_until(block, i, point, stop, low, high, first, bins):  # type: ignore[no-untyped-def]
     """Add spectrum i from a point on to where bin ``stop`` begins; return that point."""
     raw, mz_offset, intensity_offset = block.raw, block.mz_offset[i], block.intensity_offset[i]
     length, factor = block.length[i], 1 / block.mz_scale[i]
@@ -155,17 +174,17 @@ def _add_until(block, i, point, stop, low, high, first, sums, maximum):  # type:
             continue
         if place != current:
             if current >= 0:
-                maximum[current] = max(maximum[current], total)
+                bins[current, 2] = max(bins[current, 2], total)
             current, total = place, 0.0
         total += value
-        sums[place, 0] += value
-        sums[place, 1] += value * mz
+        bins[place, 0] += value
+        bins[place, 1] += value * mz
     if current >= 0:
-        maximum[current] = max(maximum[current], total)
+        bins[current, 2] = max(bins[current, 2], total)
     return point
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _bin(mz):  # type: ignore[no-untyped-def]
     return np.int64(np.float32(mz).view(np.int32)) >> BIN_SHIFT
 
@@ -196,7 +215,7 @@ def _merged(block: Block) -> Block:
     return block._replace(**arrays, mz_like=np.empty(0), intensity_like=np.empty(0))
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _copy(block, points):  # type: ignore[no-untyped-def]
     """Fill ``points`` of shape (2, n) with true m/z and intensities."""
     n = 0

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError
 from napari_metime.ims import terms
+from napari_metime.ims.blocks import N_THREADS
+from napari_metime.ims.compiling import borrowing
 from napari_metime.ims.header import Header
 from napari_metime.ims.terms import compile_terms
 from napari_metime.ims.tokens import (
@@ -41,6 +44,9 @@ from napari_metime.ims.values import EXPONENT, NO_NUMBER, PLAIN, equals, literal
 from napari_metime.section import Progress, no_progress
 
 N_AT_ONCE = 8192
+PART_BYTES = 8_000_000
+"""Bytes of the text that a thread scans at a time."""
+NOWHERE = np.iinfo(np.int64).max - 1
 MAX_DEPTH = 32
 N_NUMBERS = 9
 NUMBER_NAMES = (
@@ -54,9 +60,9 @@ FOUND, ROUNDED, ROLES, MZ_FORMAT, INTENSITY_FORMAT, MZ_COMPRESSION, INTENSITY_CO
 N_FLAGS = 9
 
 # How a scan goes on or ends, beside the faults of ``tokens``.
-_ON, FULL, ENDED, NUMBER_FAULT, NUMBER_LARGE, NO_POSITION, TWO_ARRAYS = range(10, 17)
+_ON, FULL, ENDED, REACHED, MISSED, NUMBER_FAULT, NUMBER_LARGE, NO_POSITION, TWO_ARRAYS = range(10, 19)
 _POSITION_FOUND = 3
-_MIN_SPECTRUM_BYTES = 100
+_SPECTRUM_TAG = re.compile(rb"<(?:[\w.-]+:)?spectrum\s")
 
 # The state of a scan, behind AT and DEPTH: rows filled, whether a spectrum is open, and the number at fault.
 _ROW, _IN_SPECTRUM, _COLUMN, _N_STATE = range(2, 6)
@@ -80,6 +86,15 @@ class Scan(NamedTuple):
     flag: NDArray[np.uint16]
 
 
+class _Part(NamedTuple):
+    """A part of the list: its spectra, how it ended and in which state, and the row of the spectrum it broke off in."""
+
+    rows: list[Scan]
+    end: int
+    state: NDArray[np.int64]
+    open: Scan
+
+
 def scan_spectra(mapped: mmap.mmap, header: Header, name: str, *, on_progress: Progress = no_progress) -> Scan:
     """Scan the list of spectra.
 
@@ -96,30 +111,78 @@ def scan_spectra(mapped: mmap.mmap, header: Header, name: str, *, on_progress: P
     """
     text = np.frombuffer(mapped, np.uint8)
     (names, groups), known = _compile_groups(header), compile_terms()
-    stack, state = np.zeros((MAX_DEPTH, 2), dtype=np.int64), np.zeros(_N_STATE, dtype=np.int64)
-    state[AT] = header.list_start
-    scan, end = _room(_capacity(header, text.size)), FULL
-    n_done = 0
-    while end == FULL:
-        if n_done == len(scan.number):
-            more = _room(n_done)
-            scan = Scan(np.concatenate([scan.number, more.number]), np.concatenate([scan.flag, more.flag]))
-        piece = Scan(scan.number[n_done : n_done + N_AT_ONCE], scan.flag[n_done : n_done + N_AT_ONCE])
-        end = int(scan_piece(text, names, groups, known, piece.number, piece.flag, stack, state))
-        n_done += int(state[_ROW])
-        if end not in (FULL, ENDED):
-            raise ImzMLError(_describe(end, text, state, piece, n_done + 1, name))
-        if hasattr(mmap, "MADV_DONTNEED"):  # give the pages back, or the text would fill the memory
-            mapped.madvise(mmap.MADV_DONTNEED, 0, int(state[AT]))
-        on_progress(float(state[AT] / text.size), "reading the imzML")
+    starts = _starts(mapped, header.list_start)
+
+    def scan_part(first: int, stop: int) -> _Part:
+        return _scan_part(mapped, text, (names, groups, known), header.list_start, first, stop)
+
+    rows: list[Scan] = []
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        pending = deque(
+            pool.submit(scan_part, first, stop) for first, stop in zip(starts, [*starts[1:], NOWHERE], strict=True)
+        )
+        try:
+            for first in starts:
+                part = pending.popleft().result()
+                if part.end not in (REACHED, ENDED):  # what looked like a start was none, or there is a fault
+                    part = scan_part(first, NOWHERE)
+                rows += part.rows
+                n_done = sum(len(scan.number) for scan in rows)
+                if part.end not in (REACHED, ENDED):
+                    raise ImzMLError(_describe(part, text, n_done + 1, name))
+                on_progress(float(part.state[AT] / text.size), "reading the imzML")
+                if part.end == ENDED:
+                    break
+        finally:
+            for task in pending:
+                task.cancel()
     if n_done == 0:
         raise ImzMLError(f"expected spectra in {name}, found an empty list; export it again")
-    return Scan(scan.number[:n_done], scan.flag[:n_done])
+    whole = _room(n_done)
+    np.concatenate([scan.number for scan in rows], out=whole.number)
+    np.concatenate([scan.flag for scan in rows], out=whole.flag)
+    return whole
 
 
-def _capacity(header: Header, n_bytes: int) -> int:
-    """How many spectra to make room for: one more than announced, if the text can hold them."""
-    return 1 + min(header.n_declared or N_AT_ONCE, n_bytes // _MIN_SPECTRUM_BYTES)
+def _starts(mapped: mmap.mmap, list_start: int) -> list[int]:
+    """Return where parts of the list may start: at the list itself, and then at what looks like a spectrum's tag.
+
+    It may stand in a comment: the part before tells, as it must come to that place between two spectra.
+    """
+    starts = [list_start]
+    for place in range(list_start + PART_BYTES, len(mapped) - PART_BYTES // 2, PART_BYTES):
+        found = _SPECTRUM_TAG.search(mapped, place, place + PART_BYTES // 2)
+        if found is not None:
+            starts.append(found.start())
+    return starts
+
+
+def _scan_part(
+    mapped: mmap.mmap,
+    text: NDArray[np.uint8],
+    compiled: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+    list_start: int,
+    first: int,
+    stop: int,
+) -> _Part:
+    """Scan from the list's start, or from that of a spectrum in it, to the spectrum that starts at ``stop``."""
+    stack, state = np.zeros((MAX_DEPTH, 2), dtype=np.int64), np.zeros(_N_STATE, dtype=np.int64)
+    bounds, array = np.empty(N_BOUNDS, np.int64), np.empty(_N_ARRAY, np.int64)
+    state[AT] = list_start
+    if first > list_start:
+        next_tag(text, stack, state, bounds)
+        state[AT] = first
+    rows: list[Scan] = []
+    end = FULL
+    while end == FULL:
+        room = _room(N_AT_ONCE)
+        end = int(scan_piece(text, *compiled, room.number, room.flag, stack, state, bounds, array, stop))
+        n_rows = int(state[_ROW])
+        rows.append(Scan(room.number[:n_rows], room.flag[:n_rows]))
+        if hasattr(mmap, "MADV_DONTNEED"):  # give the pages back, or the text would fill the memory
+            page = first - first % mmap.PAGESIZE
+            mapped.madvise(mmap.MADV_DONTNEED, page, int(state[AT]) - page)
+    return _Part(rows, end, state, Scan(room.number[n_rows : n_rows + 1], room.flag[n_rows : n_rows + 1]))
 
 
 def _room(n_spectra: int) -> Scan:
@@ -139,12 +202,12 @@ def _compile_groups(header: Header) -> tuple[NDArray[np.uint8], NDArray[np.int64
     return np.frombuffer(b"".join(names) + b"\0", np.uint8), table
 
 
-def _describe(end: int, text: NDArray[np.uint8], state: NDArray[np.int64], piece: Scan, number: int, name: str) -> str:
+def _describe(part: _Part, text: NDArray[np.uint8], number: int, name: str) -> str:
     """Say in words why a scan ended early."""
-    at, row, column = int(state[AT]), int(state[_ROW]), int(state[_COLUMN])
+    at, column = int(part.state[AT]), int(part.state[_COLUMN])
     where = f"spectrum {number}"
-    if (piece.flag[row, FOUND] & _POSITION_FOUND) == _POSITION_FOUND:
-        where += f" (pixel x={piece.number[row, terms.X]}, y={piece.number[row, terms.Y]})"
+    if (part.open.flag[0, FOUND] & _POSITION_FOUND) == _POSITION_FOUND:
+        where += f" (pixel x={part.open.number[0, terms.X]}, y={part.open.number[0, terms.Y]})"
     shown = ascii(re.split(rb"""["'>]""", bytes(text[at : at + 40]))[0].decode("latin-1"))
     field = NUMBER_NAMES[column].partition(" (")[0]
     return {
@@ -156,20 +219,22 @@ def _describe(end: int, text: NDArray[np.uint8], state: NDArray[np.int64], piece
         NUMBER_LARGE: f"expected at most 62 bits as {field} of {where}, found {shown}; export it again",
         NO_POSITION: f"expected position x and y of {where} in {name}, found none; export it again",
         TWO_ARRAYS: f"expected one m/z and one intensity array in {where}, found another; export it again",
-    }[end]
+    }[part.end]
 
 
-@numba.njit(cache=True, nogil=True)
-def scan_piece(text, names, groups, known, number, flag, stack, state):  # type: ignore[no-untyped-def]
+@borrowing
+def scan_piece(text, names, groups, known, number, flag, stack, state, bounds, array, stop):  # type: ignore[no-untyped-def]
     """Fill rows of ``number`` and ``flag`` until they are full or the list ends; return how it ended.
 
     Parameters
     ----------
     names, groups : as of ``_compile_groups``
     known : as of ``compile_terms``
-    stack, state : as for ``next_tag``; the state goes on behind with what the constants above name
+    stack, state, bounds : as for ``next_tag``; the state goes on behind with what the constants above name
+    array : ndarray of shape (_N_ARRAY,), int64; for the array that is being read
+    stop : where the last spectrum ends: another one should start there, which is not read
     """
-    bounds, array = np.empty(N_BOUNDS, np.int64), np.zeros(_N_ARRAY, np.int64)
+    array[:] = 0
     state[_ROW] = 0
     while state[_ROW] < number.shape[0]:
         event = next_tag(text, stack, state, bounds)
@@ -180,6 +245,8 @@ def scan_piece(text, names, groups, known, number, flag, stack, state):  # type:
         element = _element(text, stack[place, 0], stack[place, 1])
         if element == _ANY:
             continue
+        if element == _SPECTRUM and event != END and place == 1 and stack[place, 0] > stop:
+            return REACHED if stack[place, 0] == stop + 1 else MISSED
         code = _ON
         if event != END:
             code = _enter(text, names, groups, known, number, flag, row, state, bounds, array, element, place)
@@ -190,7 +257,7 @@ def scan_piece(text, names, groups, known, number, flag, stack, state):  # type:
     return FULL
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _element(text, start, stop):  # type: ignore[no-untyped-def]
     start = local_start(text, start, stop)
     if equals(text, start, stop, _CV_PARAM_NAME):
@@ -206,7 +273,7 @@ def _element(text, start, stop):  # type: ignore[no-untyped-def]
     return _ANY
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _enter(text, names, groups, known, number, flag, row, state, bounds, array, element, place):  # type: ignore[no-untyped-def]
     if element in (_SPECTRUM, _LIST):
         if place != (1 if element == _SPECTRUM else 0):
@@ -227,7 +294,7 @@ def _enter(text, names, groups, known, number, flag, row, state, bounds, array, 
     return _ON
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _leave(number, flag, row, state, array, element, place):  # type: ignore[no-untyped-def]
     if element == _LIST:
         return ENDED
@@ -242,7 +309,7 @@ def _leave(number, flag, row, state, array, element, place):  # type: ignore[no-
     return _ON
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _take_term(text, known, number, flag, row, state, bounds, array):  # type: ignore[no-untyped-def]
     code = term_number(text, bounds[ACCESSION], bounds[ACCESSION + 1])
     slot = code % known.shape[0]
@@ -266,7 +333,7 @@ def _take_term(text, known, number, flag, row, state, bounds, array):  # type: i
     return _ON
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _take_number(text, number, flag, row, state, bounds, array, column):  # type: ignore[no-untyped-def]
     value, status = parse_number(text, bounds[VALUE], bounds[VALUE + 1])
     if status > EXPONENT:
@@ -285,7 +352,7 @@ def _take_number(text, number, flag, row, state, bounds, array, column):  # type
     return _ON
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _take_group(text, names, groups, flag, row, bounds, array):  # type: ignore[no-untyped-def]
     for i in range(groups.shape[0]):
         if same_text(text, bounds[REFERENCE], bounds[REFERENCE + 1], names, groups[i, 0], groups[i, 1]):
@@ -297,7 +364,7 @@ def _take_group(text, names, groups, flag, row, bounds, array):  # type: ignore[
             return
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _store(number, flag, row, array):  # type: ignore[no-untyped-def]
     """Write the array that has ended into the spectrum's row."""
     role = array[_A_MEANING]

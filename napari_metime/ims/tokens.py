@@ -5,12 +5,12 @@ Positions are byte indices; a negative one says that the text ends too early (``
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
 from napari_metime.ims.blocks import load_at
+from napari_metime.ims.compiling import borrowing
 from napari_metime.ims.values import equals, is_space, literal
 
 TEXT_ENDS, NO_XML = -1, -2
@@ -37,7 +37,7 @@ def _trailing_zeros(typing_context, word):  # type: ignore[no-untyped-def]
     return types.uint64(types.uint64), generate
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def find_either(text, position, one, other):  # type: ignore[no-untyped-def]
     """Return where the next of two bytes stands, the end of the text where there is none; eight bytes at a time."""
     ones, others = _EACH * np.uint64(one), _EACH * np.uint64(other)
@@ -54,7 +54,7 @@ def find_either(text, position, one, other):  # type: ignore[no-untyped-def]
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def name_end(text, position):  # type: ignore[no-untyped-def]
     """Return where the name that starts at ``position`` ends."""
     while position < text.size:
@@ -65,7 +65,7 @@ def name_end(text, position):  # type: ignore[no-untyped-def]
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def local_start(text, start, stop):  # type: ignore[no-untyped-def]
     """Return where the part of a name behind its namespace prefix starts."""
     for i in range(start, stop):
@@ -74,7 +74,7 @@ def local_start(text, start, stop):  # type: ignore[no-untyped-def]
     return start
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def skip_markup(text, position):  # type: ignore[no-untyped-def]
     """Skip the comment, CDATA section or processing instruction that starts at ``position``."""
     n = text.size
@@ -98,7 +98,7 @@ def skip_markup(text, position):  # type: ignore[no-untyped-def]
     return NO_XML
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def skip_space(text, position):  # type: ignore[no-untyped-def]
     """Return where the white space that starts at ``position`` ends."""
     while position < text.size and is_space(text[position]):
@@ -106,7 +106,7 @@ def skip_space(text, position):  # type: ignore[no-untyped-def]
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def read_attributes(text, position, bounds):  # type: ignore[no-untyped-def]
     """Read the attributes of a start tag from behind its name on; return the position behind the tag.
 
@@ -136,7 +136,7 @@ def read_attributes(text, position, bounds):  # type: ignore[no-untyped-def]
             return position
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _read_attribute(text, start, bounds):  # type: ignore[no-untyped-def]
     n = text.size
     stop = name_end(text, start)
@@ -166,7 +166,7 @@ def _read_attribute(text, start, bounds):  # type: ignore[no-untyped-def]
     return position + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _bound_of(text, start, stop):  # type: ignore[no-untyped-def]
     first, size = text[start], stop - start
     if size == 9 and first == _SMALL_A and equals(text, start, stop, _ACCESSION_NAME):
@@ -180,7 +180,7 @@ def _bound_of(text, start, stop):  # type: ignore[no-untyped-def]
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def next_tag(text, stack, state, bounds):  # type: ignore[no-untyped-def]
     """Read the next tag and keep the stack of open ones; return START, END, EMPTY or a fault.
 
@@ -223,7 +223,7 @@ def next_tag(text, stack, state, bounds):  # type: ignore[no-untyped-def]
     return START
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _read_end(text, stack, state):  # type: ignore[no-untyped-def]
     start = state[AT] + 2
     stop = name_end(text, start)

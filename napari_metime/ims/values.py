@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_metime.ims.compiling import borrowing
 
 PLAIN, EXPONENT, NO_NUMBER, TOO_LARGE = range(4)
 
@@ -26,7 +27,7 @@ _PREFIX = literal(b"MS:")
 _AMP, _LT, _GT, _QUOT, _APOS = (literal(name) for name in (b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def equals(text, start, stop, name):  # type: ignore[no-untyped-def]
     """Whether text[start:stop] is ``name``, byte by byte."""
     if stop - start != name.size:
@@ -37,13 +38,13 @@ def equals(text, start, stop, name):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def is_space(byte):  # type: ignore[no-untyped-def]
     """Whether a byte is white space in XML."""
     return byte in (_SPACE, _NEWLINE, _RETURN, _TAB)
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def unescape(text, position, stop):  # type: ignore[no-untyped-def]
     """Return the byte that the escape at ``position`` stands for, 0 where it is none, and the next position."""
     end = position + 1
@@ -68,7 +69,7 @@ def unescape(text, position, stop):  # type: ignore[no-untyped-def]
     return sign, end + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _character(text, start, stop):  # type: ignore[no-untyped-def]
     """Return the code of a character reference such as #52 or #x34, 0 where it is no ASCII."""
     base = 10
@@ -86,7 +87,7 @@ def _character(text, start, stop):  # type: ignore[no-untyped-def]
     return code if code < 128 else np.int64(0)
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def same_text(text, start, stop, names, first, last):  # type: ignore[no-untyped-def]
     """Whether text[start:stop], escapes resolved, is names[first:last]."""
     while start < stop and first < last:
@@ -100,7 +101,7 @@ def same_text(text, start, stop, names, first, last):  # type: ignore[no-untyped
     return start == stop and first == last
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def term_number(text, start, stop):  # type: ignore[no-untyped-def]
     """Return ``terms.term_code`` of the accession text[start:stop], 0 where it is none of MS or IMS."""
     code, number, n_letters = np.int64(0), np.int64(0), 0
@@ -120,7 +121,7 @@ def term_number(text, start, stop):  # type: ignore[no-untyped-def]
     return code + number
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def parse_number(text, start, stop):  # type: ignore[no-untyped-def]
     """Read a whole number, written as such or as 12.0 or 1.2e+01.
 
@@ -170,7 +171,7 @@ def parse_number(text, start, stop):  # type: ignore[no-untyped-def]
     return -value if negative else value, status
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _exponent(text, start, stop):  # type: ignore[no-untyped-def]
     if text[start] not in (_SMALL_E, _LARGE_E):
         return np.int64(0), NO_NUMBER
@@ -188,7 +189,7 @@ def _exponent(text, start, stop):  # type: ignore[no-untyped-def]
     return -exponent if negative else exponent, EXPONENT
 
 
-@numba.njit(cache=True, nogil=True)
+@borrowing
 def _scaled(value, scale):  # type: ignore[no-untyped-def]
     """Return value * 10 ** scale, and whether that is a whole number of 62 bits."""
     if value == 0:

@@ -272,7 +272,8 @@ def test_a_gigantic_value_costs_no_memory() -> None:
 
 
 def test_more_spectra_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "N_AT_ONCE", 7)
+    monkeypatch.setattr(scanning, "N_AT_ONCE", 3)
+    monkeypatch.setattr(scanning, "PART_BYTES", 7 * len(spectrum((10, 11))))
     seen: list[float] = []
     data = document(*(spectrum((i, i + 1)) for i in range(40))).encode()
     header = parse_header(io.BytesIO(data), "s.imzML")
@@ -293,6 +294,34 @@ def test_more_spectra_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(Cancelled):
         scan_spectra(mapped(), header, "s", on_progress=cancel)
+
+
+@given(st.integers(0, 2**32), st.integers(40, 4000))
+@settings(max_examples=60, deadline=None)
+def test_parts_are_scanned_as_the_whole(seed: int, part_bytes: int) -> None:
+    draw = random.Random(seed)
+    between = ("", "\n", "<!-- <spectrum id='0'> -->", f"<!-- {'<spectrum > ' * 300} -->", "<![CDATA[<spectrum ]]>")
+    n_spectra = draw.randint(1, 30)
+    pieces = [
+        draw.choice(between) + spectrum((i, draw.randint(-9, 9)), more=draw.choice(("", "<x><spectrum id='1'/></x>")))
+        for i in range(n_spectra)
+    ]
+    text = document(*pieces).replace("</spectrumList>", draw.choice(between) + "</spectrumList>")
+    if draw.random() < 0.3:
+        at = draw.randrange(text.index("<spectrumList"), len(text))
+        text = text[:at] + draw.choice((">", "<", "'", "</spectrum>", "<spectrum ")) + text[at:]
+
+    def outcome() -> object:
+        try:
+            found = scan(text)
+        except ImzMLError as error:
+            return str(error)
+        return found.number.tolist(), found.flag.tolist()
+
+    whole = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "PART_BYTES", part_bytes)
+        assert outcome() == whole
 
 
 @pytest.mark.parametrize("count", ["", "count='2'", "count='999999999999'", "count='-1'", "count='x'"])
