@@ -8,7 +8,6 @@ borrowing = numba.njit(cache=True, nogil=True, _nrt=False)
 """For functions that make no array of their own: they work on what their caller holds.
 
 Otherwise numba counts the references to each array whenever a function is handed one, with atomic instructions; in
-small functions that are called for every tag or spectrum this took most of the time (reading the XML three times as
-long, the first ion image forty times, where all of it was in the caches). Where such a function does make an array,
-it fails to compile.
+small functions that are called for every tag or spectrum this took most of the time (docs/decisions.md). Where such a
+function does make an array, it fails to compile.
 """
