@@ -87,13 +87,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> None:
-    """Add the commands that take one imzML."""
-    info = add("info", _info)
-    info.add_argument("file", type=Path, metavar="FILE.imzML")
+    """Add the commands that take one imzML, and how it is opened."""
+
+    def add_for_file(name: str, command: Any) -> argparse.ArgumentParser:
+        added = add(name, command)
+        added.add_argument("file", type=Path, metavar="FILE.imzML")
+        added.add_argument("--plane", type=int, metavar="Z", help="z of the plane to take; else the lowest")
+        added.add_argument("--skip-broken", action="store_true", help="open what a damaged file still holds")
+        return added
+
+    info = add_for_file("info", _info)
     info.add_argument("--json", action="store_true", help="print JSON")
 
-    ion = add("ion", _ion)
-    ion.add_argument("file", type=Path, metavar="FILE.imzML")
+    ion = add_for_file("ion", _ion)
     ion.add_argument("--mz", type=float, nargs="+", required=True, metavar="M", help="one m/z or several")
     tolerance = ion.add_mutually_exclusive_group(required=True)
     tolerance.add_argument("--ppm", type=float, metavar="P", help="half width of the window in ppm")
@@ -102,8 +108,7 @@ def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> No
     kinds = ".npy, .ome.tif, .png, .h5ad or .zarr"
     ion.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT", help=kinds)
 
-    save = add("save", _save)
-    save.add_argument("file", type=Path, metavar="FILE.imzML")
+    save = add_for_file("save", _save)
     save.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT.imzML")
     save.add_argument("--part", metavar="NAME", help="keep one part of the grid, as info names it")
     save.add_argument("--mask", type=Path, metavar="MASK.tif", help="keep pixels above 0 of an image on the grid")
@@ -111,12 +116,10 @@ def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> No
     save.add_argument("--ppm", type=float, metavar="P", help="half width of the windows in ppm")
     save.add_argument("--mode", choices=["processed", "continuous"], help="else as the file")
 
-    index = add("index", _index)
-    index.add_argument("file", type=Path, metavar="FILE.imzML")
+    index = add_for_file("index", _index)
     index.add_argument("--cache", type=Path, metavar="DIR", help="folder of the index; else beside the file")
 
-    panel = add("panel", _panel)
-    panel.add_argument("file", type=Path, metavar="FILE.imzML")
+    add_for_file("panel", _panel)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -150,10 +153,10 @@ def _open(options: argparse.Namespace) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     """Print what an imzML holds and what is wrong with it."""
-    from napari_metime.ims import check_checksum, open_imzml
+    from napari_metime.ims import check_checksum
 
     with _progress() as on_progress:
-        dataset = open_imzml(options.file, on_progress=lambda d, t: on_progress(d / 2, t))
+        dataset = _open_file(options, lambda d, t: on_progress(d / 2, t))
         told = check_checksum(dataset, on_progress=lambda d, t: on_progress(0.5 + d / 2, t))
     facts = _facts(replace(dataset, warnings=(*dataset.warnings, told) if told else dataset.warnings))
     if options.json:
@@ -173,14 +176,14 @@ def _ion(options: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_metime.export import check_image_name, write_anndata, write_images
-    from napari_metime.ims import extract_ions, find_index, normalization_factors, open_imzml, pixel_vectors
+    from napari_metime.ims import extract_ions, find_index, normalization_factors, pixel_vectors
     from napari_metime.recipe import MAX_MZ, ImsRecipe
 
     if not all(0 < m <= MAX_MZ for m in options.mz):
         raise UsageError(f"expected m/z above 0 and up to {MAX_MZ:,.0f}, found {options.mz}; mend --mz")
     kind = check_image_name(options.output)
     with _progress() as on_progress:
-        dataset = open_imzml(options.file, on_progress=lambda d, t: on_progress(0.3 * d, t))
+        dataset = _open_file(options, lambda d, t: on_progress(0.3 * d, t))
         recipe = ImsRecipe(path=options.file, normalize=options.normalize)
         factors = normalization_factors(dataset, recipe, dataset.measured)
         found = extract_ions(
@@ -206,11 +209,11 @@ def _save(options: argparse.Namespace) -> None:
     """Save a part of an imzML as an imzML: some pixels, some m/z windows, the values untouched."""
     import numpy as np
 
-    from napari_metime.ims import open_imzml, read_mask
+    from napari_metime.ims import read_mask
     from napari_metime.pipeline import save_part
 
     with _progress() as on_progress:
-        dataset = open_imzml(options.file, part=options.part, on_progress=lambda d, t: on_progress(0.3 * d, t))
+        dataset = _open_file(options, lambda d, t: on_progress(0.3 * d, t), part=options.part)
         save_part(
             dataset,
             options.output,
@@ -225,10 +228,10 @@ def _save(options: argparse.Namespace) -> None:
 
 def _index(options: argparse.Namespace) -> None:
     """Sort the points of a file by m/z, once; every ion image comes from that at once, however large the file."""
-    from napari_metime.ims import build_index, open_imzml
+    from napari_metime.ims import build_index
 
     with _progress() as on_progress:
-        dataset = open_imzml(options.file, on_progress=lambda d, t: on_progress(0.2 * d, t))
+        dataset = _open_file(options, lambda d, t: on_progress(0.2 * d, t))
         folder = build_index(dataset, folder=options.cache, on_progress=lambda d, t: on_progress(0.2 + 0.8 * d, t))
     _tell(dataset.warnings)
     print(f"Index: {folder}")
@@ -239,7 +242,7 @@ def _panel(options: argparse.Namespace) -> None:
     from napari_metime.pipeline import find_tissue, measure_channels, open_dataset
     from napari_metime.recipe import ChannelsRecipe, ImsRecipe, TissueRecipe
 
-    ims = ImsRecipe(path=options.file)
+    ims = ImsRecipe(path=options.file, plane=options.plane, skip_broken=options.skip_broken)
     dataset = open_dataset(ims)
     with _progress() as on_progress:
         tissue = find_tissue(dataset, TissueRecipe(), on_progress=lambda d, t: on_progress(d / 2, t))
@@ -321,6 +324,14 @@ def _run_each_part(recipe: Recipe, recipe_path: Path, folder: Path) -> None:
         )
 
 
+def _open_file(options: argparse.Namespace, on_progress: Progress, part: str | None = None) -> Dataset:
+    """Open the imzML of a command as its options ask for it."""
+    from napari_metime.ims import open_imzml
+
+    plane, skip = options.plane, options.skip_broken
+    return open_imzml(options.file, part=part, plane=plane, skip_broken=skip, on_progress=on_progress)
+
+
 def _tell(warnings: tuple[str, ...]) -> None:
     for text in warnings:
         print(f"warning: {text}", file=sys.stderr)
@@ -377,12 +388,8 @@ def _progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
+    percent = TextColumn("{task.percentage:>3.0f} %")
+    columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda done, text: bar.update(task, completed=done, description=text)

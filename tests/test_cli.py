@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import tifffile
 import yaml
+from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.cli import main
 from napari_metime.ims import extract_ions, find_index, open_imzml
@@ -214,6 +215,64 @@ def test_landmarks_on_a_line_do_not_fix_an_affine(
 )  # fmt: skip
 def test_usage_errors_are_one_line_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert "; " in refused(arguments, capsys)
+
+
+@pytest.fixture
+def planes(tmp_path: Path) -> Path:
+    """An imzML of two planes, 2 pixels each, whose .ibd lacks the last byte."""
+    path = tmp_path / "planes.imzML"
+    with ImzMLWriter(str(path), mode="processed", polarity="positive") as writer:
+        for z in (3, 4):
+            for x in (1, 2):
+                writer.addSpectrum(np.array([100.0, 200.0]), np.array([x, 10.0 * z]), (x, 1, z))
+    with path.with_suffix(".ibd").open("r+b") as file:
+        file.truncate(path.with_suffix(".ibd").stat().st_size - 1)
+    return path
+
+
+def test_a_damaged_file_says_how_to_open_the_rest_and_a_plane_can_be_chosen(
+    planes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = planes.with_suffix(".npy")
+    ion = ["ion", str(planes), "--mz", "200", "--ppm", "5", "-o", str(out)]
+    assert main([*ion, "--plane", "3"]) == 0
+    assert np.load(out).tolist() == [[30.0, 30.0]]
+    capsys.readouterr()
+    assert "--skip-broken, or ims.skip_broken: true in a recipe" in refused([*ion, "--plane", "4"], capsys)
+    assert main([*ion, "--plane", "4", "--skip-broken"]) == 0
+    assert np.load(out).tolist() == [[40.0]]
+    assert "1 spectra are broken" in capsys.readouterr().err
+    assert "(3, 4), found 5" in refused([*ion, "--plane", "5"], capsys)
+    assert main([*ion, "--skip-broken"]) == 0
+    assert "plane 3 was taken. Another: --plane" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["info", "save", "index", "panel"])
+def test_every_command_on_a_file_takes_its_plane_and_what_is_left_of_it(
+    planes: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    more = ["-o", str(planes.with_name("x.imzML"))] if command == "save" else []
+    chosen = ["--plane", "4", "--skip-broken"]
+    refused([command, str(planes), *more, "--plane", "4"], capsys)
+    refused([command, str(planes), *more, "--plane", "9", "--skip-broken"], capsys)
+    assert main([command, str(planes), *more, *chosen]) == 0
+    if command == "info":
+        assert "n_pixels: 1\n" in capsys.readouterr().out
+    elif command == "save":
+        assert open_imzml(planes.with_name("x.imzML")).n_spectra == 1
+    elif command == "index":
+        assert find_index(open_imzml(planes, plane=4, skip_broken=True)) is not None
+        assert find_index(open_imzml(planes, plane=3)) is None
+
+
+def test_a_file_without_points_has_facts_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.imzML"
+    with ImzMLWriter(str(path), mode="processed") as writer:
+        writer.addSpectrum(np.ones(3), np.ones(3), (1, 1))
+    path.write_text(path.read_text().replace('external array length" value="3"', 'external array length" value="0"'))
+    assert main(["info", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["n_points"], facts["mz_range"]) == (0, [0.0, 0.0])
 
 
 def test_simulate_gives_a_recipe_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,7 @@ def test_broken_intensities_are_told(tmp_path: Path) -> None:
 
 
 def test_a_pixel_size_that_the_recipe_gives_is_not_missed(tmp_path: Path) -> None:
-    with ImzMLWriter(str(tmp_path / "s.imzML")) as writer:
+    with ImzMLWriter(str(tmp_path / "s.imzML"), polarity="positive") as writer:
         writer.addSpectrum(np.array([100.0]), np.array([1.0]), (1, 1))
     assert open_dataset(ImsRecipe(path=tmp_path / "s.imzML")).warnings == ("The file states no pixel size.",)
     assert open_dataset(ImsRecipe(path=tmp_path / "s.imzML", pixel_size_um=20.0)).warnings == ()

@@ -21,7 +21,7 @@ class Axes(NamedTuple):
     Parameters
     ----------
     ascending : ndarray of shape (n_spectra,), bool
-    low, high : lowest and highest m/z above 0 and up to a million
+    low, high : lowest and highest m/z above 0 and up to a million; 0 where there are no points
     n_impossible : points of any other m/z
     """
 
@@ -46,7 +46,9 @@ def read_axes(dataset: Dataset, *, on_progress: Progress = no_progress) -> Axes:
         ascending.append(found[0])
         low, high = min(low, found[1]), max(high, found[2])
         n_points, n_possible = n_points + found[3], n_possible + found[4]
-    if 2 * n_possible <= n_points:
+    if n_points == 0:
+        low, high = 0.0, 0.0
+    elif 2 * n_possible <= n_points:
         raise ImzMLError(
             f"expected spectra with m/z above 0 in {dataset.ibd_path.name}, found {n_possible:,} such points of "
             f"{n_points:,}; the .ibd is damaged or belongs to another imzML, copy or export the pair again"

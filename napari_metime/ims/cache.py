@@ -19,6 +19,8 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from napari_metime.errors import MissingFileError
+
 MAX_TOTAL_BYTES = 2 << 30
 MAX_FILE_BYTES = 1 << 30
 _MAGIC = b"napari-metime 1\n"
@@ -30,6 +32,20 @@ _KINDS = "biuf"
 def cache_folder() -> Path:
     """Return the folder of the cached files; it need not be there."""
     return platformdirs.user_cache_path("napari-metime") / "datasets"
+
+
+def last_change_ns(path: Path) -> int:
+    """Return when a file was changed last, by the time that no program can set back (on Windows: when it was made).
+
+    Raises
+    ------
+    MissingFileError
+        It is not there.
+    """
+    try:
+        return path.stat().st_ctime_ns
+    except OSError as error:
+        raise MissingFileError(f"expected to read {path}, found {error}; check that the file is still there") from error
 
 
 def load_arrays(key: Mapping[str, Any], name: str) -> dict[str, NDArray[Any]] | None:

@@ -10,6 +10,8 @@ from typing import IO
 from napari_metime.errors import ImzMLError, MissingFileError
 
 PIECE_BYTES = 1 << 16
+_PACKED = {b"\x1f\x8b": "gzip", b"PK": "zip"}
+"""What packed files start with."""
 
 
 def open_text(path: Path) -> tuple[IO[bytes], bool]:
@@ -22,7 +24,11 @@ def open_text(path: Path) -> tuple[IO[bytes], bool]:
     """
     try:
         file = path.open("rb")
-        codec = _wide_codec(file.read(4))
+        start = file.read(4)
+        codec = _wide_codec(start)
+        if start[:2] in _PACKED:
+            file.close()
+            raise ImzMLError(f"expected XML in {path.name}, found a {_PACKED[start[:2]]} file; unpack it first")
         file.seek(0)
         if codec is None:
             return file, False
@@ -37,7 +43,8 @@ def open_text(path: Path) -> tuple[IO[bytes], bool]:
 def _wide_codec(start: bytes) -> str | None:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    return {b"<\0?\0": "utf-16-le", b"\0<\0?": "utf-16-be"}.get(start)
+    # Without a mark, the first two characters tell: they are ASCII in any XML.
+    return {b"x0x0": "utf-16-le", b"0x0x": "utf-16-be"}.get(bytes(b"x"[0] if byte else b"0"[0] for byte in start))
 
 
 def _transcode(file: IO[bytes], codec: str, name: str) -> IO[bytes]:

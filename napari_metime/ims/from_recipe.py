@@ -11,7 +11,7 @@ from napari_metime.ims.header import NO_PIXEL_SIZE
 from napari_metime.ims.ions import extract_ions
 from napari_metime.ims.normalization import pixel_vectors, scale_factors
 from napari_metime.ims.normalization_table import read_normalization_table
-from napari_metime.ims.opening import open_imzml
+from napari_metime.ims.opening import NO_POLARITY, open_imzml
 from napari_metime.recipe import ImsRecipe
 from napari_metime.section import Dataset, Progress, no_progress
 
@@ -24,6 +24,8 @@ def open_from_recipe(ims: ImsRecipe, *, on_progress: Progress = no_progress) -> 
         size = ims.pixel_size_um
         grid = replace(grid, pixel_size_um=size if isinstance(size, tuple) else (size, size))
         warnings = tuple(text for text in warnings if text != NO_PIXEL_SIZE)
+    if ims.polarity is not None:
+        warnings = tuple(text for text in warnings if text != NO_POLARITY)
     return replace(dataset, grid=grid, polarity=ims.polarity or dataset.polarity, warnings=warnings)
 
 

@@ -25,11 +25,16 @@ MAX_GROUPS = 1000
 MAX_PIXEL_UM = 1e6
 NO_PIXEL_SIZE = "The file states no pixel size."
 _UM_PER_UNIT = {
-    "UO:0000017": 1.0, "UO:0000018": 1e-3, "UO:0000016": 1e3, "UO:0000015": 1e4, "UO:0000008": 1e6,
-    "micrometer": 1.0, "micrometre": 1.0, "um": 1.0, "µm": 1.0, "nanometer": 1e-3, "nanometre": 1e-3, "nm": 1e-3,
-    "millimeter": 1e3, "millimetre": 1e3, "mm": 1e3, "centimeter": 1e4, "centimetre": 1e4, "cm": 1e4,
-    "": 1.0,
-}  # fmt: skip
+    unit.casefold(): um  # which also makes one of the two letters that look like µ
+    for um, units in {
+        1.0: ("", "UO:0000017", "micrometer", "micrometre", "micron", "um", "µm"),
+        1e-3: ("UO:0000018", "nanometer", "nanometre", "nm"),
+        1e3: ("UO:0000016", "millimeter", "millimetre", "mm"),
+        1e4: ("UO:0000015", "centimeter", "centimetre", "cm"),
+        1e6: ("UO:0000008", "meter", "metre", "m"),
+    }.items()
+    for unit in units
+}
 _WRONG_ENCODING = frozenset(
     expat.errors.codes[text]
     for text in (
@@ -162,8 +167,8 @@ class _Collector:
             trusted = f'"{known[0]}"' if meant == accession else f"{meant}, as its name says"
             self.misnamed.setdefault(f'{accession} is named "{name[:60]}" and was read as {trusted}')
         if meant in _READ:
-            unit = attributes.get("unitAccession", "") or attributes.get("unitName", "")
-            unit = unit if unit in _UM_PER_UNIT else attributes.get("unitName", unit)
+            unit, unit_name = (attributes.get(key, "").strip().casefold() for key in ("unitAccession", "unitName"))
+            unit = unit if unit and (unit in _UM_PER_UNIT or not unit_name) else unit_name.removesuffix("s")
             self._open[-1][1].terms.append(_Term(meant, attributes.get("value", ""), unit))
 
 
@@ -310,7 +315,8 @@ def _tell_misnamed(misnamed: list[str]) -> tuple[str, ...]:
 
 def _pixel_size_um(settings: list[list[_Term]]) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
     """Pixel size (y, x) in µm of the first scanSettings that states one."""
-    stated = [size for size in (_lengths_um(s, terms.PIXEL_SIZE) for s in settings) if size]
+    sections = [section for section in settings if _lengths_um(section, terms.PIXEL_SIZE)]
+    stated = [_lengths_um(section, terms.PIXEL_SIZE) for section in sections]
     told: list[str] = []
     if len({tuple(sorted(s.items())) for s in stated}) > 1:
         told.append("Several scan settings state different pixel sizes; the first was taken.")
@@ -324,6 +330,10 @@ def _pixel_size_um(settings: list[list[_Term]]) -> tuple[tuple[float, float] | N
             f"The file states a pixel size that cannot be used ({size[1]:g} x {size[0]:g} µm); it was left out."
         )
         return None, tuple(told)
+    if any(_UM_PER_UNIT[t.unit] != 1 for t in sections[0] if t.accession in terms.PIXEL_SIZE.values()):
+        told.append(f"The file states its pixel size in another unit than µm; it is {size[1]:g} x {size[0]:g} µm.")
+    if size[0] != size[1]:
+        told.append(f"The pixels are no squares: {size[1]:g} µm in x, {size[0]:g} µm in y.")
     return size, tuple(told)
 
 

@@ -126,11 +126,12 @@ def find_index(dataset: Dataset, *, folder: Path | None = None) -> Index | None:
         Where to look; default: where it was last put by name, the user's cache, beside the .imzML.
     """
     try:
-        stamp = file_stamp(dataset.ibd_path.stat())
+        status = dataset.ibd_path.stat()
     except OSError:
         return None  # reading the file itself says what is wrong with it
-    if stamp != dataset.ibd_stamp:
+    if file_stamp(status) != dataset.ibd_stamp:
         return None
+    key = key_of(dataset, status.st_ctime_ns)
     # An index in the cache was built because the one beside the data could not be replaced: it is the newer.
     named = noted_place(dataset) if folder is None else folder
     places = [] if named is None else [index_folder(dataset, named)]
@@ -138,7 +139,7 @@ def find_index(dataset: Dataset, *, folder: Path | None = None) -> Index | None:
         places += [cache_folder(dataset), index_folder(dataset, None)]
     for place in places:
         header = read_header(place)
-        if header is not None and key_of(dataset).items() <= header.items():
+        if header is not None and key.items() <= header.items():
             try:
                 return _open(dataset, place, header)
             except (OSError, KeyError, TypeError, ValueError):

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_metime.errors import MetimeError, OutputError
+from napari_metime.ims.cache import last_change_ns
 from napari_metime.ims.index_columns import write_channels, write_points
 from napari_metime.ims.index_format import (
     BLOCK,
@@ -37,6 +38,8 @@ from napari_metime.section import Dataset, Progress, no_progress
 _MARK = ".building"
 _ABANDONED_SECONDS = 86_400
 _ATTEMPTS = 100
+_TICK_NS = 20_000_000
+"""Longer than the steps in which file systems keep time."""
 
 
 def build_index(dataset: Dataset, *, folder: Path | None = None, on_progress: Progress = no_progress) -> Path:
@@ -53,7 +56,10 @@ def build_index(dataset: Dataset, *, folder: Path | None = None, on_progress: Pr
     ------
     OutputError
         It cannot be written, or the disk is too small; nothing is left behind.
+    MissingFileError
+        The .ibd cannot be read.
     """
+    key = key_of(dataset, _settled_change_ns(dataset.ibd_path))
     goals = [index_folder(dataset, folder)]
     if folder is None:
         goals.append(cache_folder(dataset))
@@ -64,9 +70,7 @@ def build_index(dataset: Dataset, *, folder: Path | None = None, on_progress: Pr
             layout = write(dataset, building, on_progress)
             spectra = locations(dataset)
             (building / SPECTRA).write_bytes(spectra.tobytes())
-            write_header(
-                building, {**key_of(dataset), **layout, "spectra": digest(spectra), "n_spectra": dataset.n_spectra}
-            )
+            write_header(building, {**key, **layout, "spectra": digest(spectra), "n_spectra": dataset.n_spectra})
             _move_into_place(building, goal)
     except MetimeError:
         raise
@@ -79,6 +83,14 @@ def build_index(dataset: Dataset, *, folder: Path | None = None, on_progress: Pr
         note_place(dataset, folder)
     on_progress(1.0, "index built")
     return goal
+
+
+def _settled_change_ns(path: Path) -> int:
+    """Return when a file was changed last; wait until the clock of the system ticks, so that any later change shows."""
+    changed_ns = last_change_ns(path)
+    if abs(time.time_ns() - changed_ns) < _TICK_NS:
+        time.sleep(_TICK_NS / 1e9)
+    return changed_ns
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from napari_metime.ims.compiling import borrowing
 from napari_metime.section import Dataset
 
-FORMAT = 1
+FORMAT = 2
 BLOCK = 1024
 HEADER, CHECKS, SPECTRA, FIRST_MZ = "header.json", "checks.u8", "spectra.i8", "first_mz.f8"
 AXIS, TILES = "axis.f8", "tiles.i8"
@@ -90,13 +90,17 @@ def point_dtypes(dataset: Dataset) -> dict[str, np.dtype[Any]]:
     return dtypes if dataset.ascending.all() else {**dtypes, POSITION: np.dtype("<u4")}
 
 
-def key_of(dataset: Dataset) -> Header:
-    """Return what an index must have been built from to hold the points of ``dataset``."""
+def key_of(dataset: Dataset, changed_ns: int) -> Header:
+    """Return what an index must have been built from to hold the points of ``dataset``.
+
+    ``changed_ns`` is the time of the last change of the .ibd that no program can set back (``st_ctime_ns``).
+    """
     return {
         "format": FORMAT,
         "uuid": dataset.uuid,
         "ibd_size": dataset.ibd_stamp[0],
         "ibd_mtime_ns": dataset.ibd_stamp[1],
+        "ibd_changed_ns": changed_ns,
         "mz_dtype": dataset.mz_dtype.str,
         "intensity_dtype": dataset.intensity_dtype.str,
         "channel_major": is_channel_major(dataset),

@@ -13,10 +13,15 @@ from napari_metime.ims import scanning, terms
 from napari_metime.ims.scanning import Scan
 
 MAX_OFFSET = 1 << 50
+MAX_GRID_PIXELS = 10_000_000
+MAX_COORDINATE = 1 << 30
+"""Rows and columns are kept as 32-bit numbers; so may be their sums with the origin."""
 MAX_OVERLAP = 16
 """How often the intensities may hold each byte of the .ibd: those of no real file share any."""
 _FIRST_BYTE = 16
 """Arrays start behind the identifier of the .ibd."""
+PLANE_OPTION = "--plane, or ims.plane in a recipe"
+SKIP_OPTION = "--skip-broken, or ims.skip_broken: true in a recipe"
 _MZ, _INTENSITY = 0, 1
 _NAMES = ("m/z", "intensity")
 
@@ -52,7 +57,7 @@ class Layout:
     Parameters
     ----------
     x, y, z : ndarray of shape (n_spectra,), int64; the file's own coordinates
-    flag : ndarray of shape (n_spectra, 9), uint16; as of ``Scan``
+    flag : ndarray of shape (n_spectra, 10), uint16; as of ``Scan``
     warnings : what was told
     """
 
@@ -85,16 +90,6 @@ class Layout:
             (*self.warnings, *told),
         )
 
-    def without_strays(self, ibd_size: int) -> Layout:
-        """Move empty arrays that lie behind the end of the .ibd to its start."""
-        if max(self.mz.offset.max(), self.intensity.offset.max()) <= ibd_size:
-            return self
-        mz, intensity = (
-            replace(array, offset=np.where(array.offset > ibd_size, 0, array.offset))
-            for array in (self.mz, self.intensity)
-        )
-        return replace(self, mz=mz, intensity=intensity)
-
 
 def lay_out(scan: Scan, name: str, ibd_size: int) -> Layout:
     """Turn a scan into the places of arrays.
@@ -109,13 +104,18 @@ def lay_out(scan: Scan, name: str, ibd_size: int) -> Layout:
     ImzMLError
         An array is missing, inline or of an unknown format, or a number cannot be.
     """
-    number, flag = scan
-    _check_arrays_are_there(scan, name)
-    _check_numbers(scan, name)
     told: list[str] = []
+    scan = _fill_bare(scan, told)
+    _check_arrays_are_there(scan, name)
+    for which in (_MZ, _INTENSITY):
+        _check_numbers(scan, terms.OFFSET, which, name)
+        _check_numbers(scan, terms.LENGTH, which, name)
     arrays = [_array(scan, name, which, ibd_size, told) for which in (_MZ, _INTENSITY)]
+    number, flag = scan
     layout = Layout(number[:, terms.X], number[:, terms.Y], _planes(scan), flag, arrays[0], arrays[1], ())
     told += _check_rounded(layout)
+    if flag[:, scanning.CONTRADICTED].any():
+        told.append("Spectra state a place, an offset or a length twice, with other values; the first was taken.")
     told += _tell_extra_arrays(flag)
     return replace(layout, warnings=tuple(told))
 
@@ -136,7 +136,7 @@ def choose_plane(layout: Layout, plane: int | None) -> Layout:
         return layout
     if plane is not None:
         return layout.keep(layout.z == plane)
-    told = f"The file holds {planes.size} z planes ({shown}); plane {planes[0]} was taken. Set ims.plane for another."
+    told = f"The file holds {planes.size} z planes ({shown}); plane {planes[0]} was taken. Another: {PLANE_OPTION}."
     return layout.keep(layout.z == planes[0], told)
 
 
@@ -154,20 +154,19 @@ def check_bounds(layout: Layout, ibd_name: str, ibd_size: int, *, skip_broken: b
     differing = layout.mz.length != layout.intensity.length
     broken = (end > ibd_size) | differing
     if not broken.any():
-        return layout.without_strays(ibd_size)
+        return layout
     if skip_broken and not broken.all():
-        kept = layout.keep(~broken, f"{int(broken.sum()):,} spectra are broken and were left out.")
-        return kept.without_strays(ibd_size)
+        return layout.keep(~broken, f"{int(broken.sum()):,} spectra are broken and were left out.")
     first = int(np.argmax(broken))
     if end[first] > ibd_size:
         raise ImzMLError(
             f"expected {end.max():,} bytes in {ibd_name}, found {ibd_size:,}: the file is cut short from "
-            f"{layout.place(first)} on; copy it again, or set ims.skip_broken to open the rest"
+            f"{layout.place(first)} on; copy it again, or open the rest with {SKIP_OPTION}"
         )
     raise ImzMLError(
         f"expected as many m/z as intensities in each spectrum, found {layout.mz.length[first]} and "
-        f"{layout.intensity.length[first]} at {layout.place(first)}; export it again, or set ims.skip_broken to open "
-        "the rest"
+        f"{layout.intensity.length[first]} at {layout.place(first)}; export it again, or open the rest with "
+        f"{SKIP_OPTION}"
     )
 
 
@@ -198,6 +197,22 @@ def _planes(scan: Scan) -> NDArray[np.int64]:
     return np.where(stated, scan.number[:, terms.Z], 1)
 
 
+def _fill_bare(scan: Scan, told: list[str]) -> Scan:
+    """Give spectra that have no arrays at all, among others that have them, empty ones of the same kind."""
+    number, flag = scan
+    bare = flag[:, scanning.ROLES] & (terms.MZ | terms.INTENSITY) == 0
+    if not bare.any() or bare.all():
+        return scan
+    told.append(f"{int(bare.sum()):,} spectra have no arrays; they were read as empty.")
+    flag = flag.copy()
+    full = flag[np.argmin(bare)]
+    flag[bare, scanning.ROLES] |= terms.MZ | terms.INTENSITY
+    flag[bare, scanning.FOUND] |= (1 << terms.LENGTH) | (1 << (terms.LENGTH + 3))
+    kinds = slice(scanning.MZ_FORMAT, scanning.INTENSITY_COMPRESSION + 1)
+    flag[bare, kinds] = full[kinds]
+    return Scan(number, flag)
+
+
 def _check_arrays_are_there(scan: Scan, name: str) -> None:
     roles = scan.flag[:, scanning.ROLES]
     for role, word in ((terms.MZ, "m/z"), (terms.INTENSITY, "intensity")):
@@ -218,19 +233,23 @@ def _check_arrays_are_there(scan: Scan, name: str) -> None:
             )
 
 
-def _check_numbers(scan: Scan, name: str) -> None:
-    for column in range(terms.OFFSET, scanning.N_NUMBERS):
-        value = scan.number[:, column]
-        wrong = np.flatnonzero((value < 0) | (value > MAX_OFFSET))  # sums and products of larger ones would overflow
-        if wrong.size:
-            raise ImzMLError(
-                f"expected {scanning.NUMBER_NAMES[column]} between 0 and 2**50 in {name}, found "
-                f"{value[wrong[0]]:,} in {_spectrum(scan, wrong[0])}; export it again"
-            )
+def _check_numbers(scan: Scan, number: int, which: int, name: str) -> None:
+    value = _column(scan, number, which)
+    wrong = (value < 0) | (value > MAX_OFFSET)  # sums and products of larger ones would overflow
+    if number == terms.OFFSET:  # that of an empty array says nothing
+        wrong &= _column(scan, terms.LENGTH, which) != 0
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise ImzMLError(
+            f"expected {scanning.NUMBER_NAMES[number + 3 * which]} between 0 and 2**50 in {name}, found "
+            f"{value[first]:,} in {_spectrum(scan, first)}; export it again"
+        )
 
 
 def _array(scan: Scan, name: str, which: int, ibd_size: int, told: list[str]) -> ArrayLayout:
     offset, length, encoded = (_column(scan, n, which) for n in (terms.OFFSET, terms.LENGTH, terms.ENCODED))
+    if not length.all():
+        offset = np.where(length > 0, offset, 0)
     stated = _common_bits(scan, scanning.MZ_FORMAT + which, f"one number format of the {_NAMES[which]} arrays")
     formats = [bit for bit in terms.DTYPES if bit & stated]
     if not formats:
@@ -245,6 +264,7 @@ def _array(scan: Scan, name: str, which: int, ibd_size: int, told: list[str]) ->
                 f"expected the encoded length of each compressed array, found none in {_spectrum(scan, missing[0])}; "
                 "export it again"
             )
+        _check_numbers(scan, terms.ENCODED, which, name)
         return ArrayLayout(offset, length, encoded, True, terms.DTYPES[formats[0]])
     dtype, note = _settle_format(scan, which, formats, ibd_size)
     told += note

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.ims.blocks import load_at, map_blocks, most_points, pixel_order
-from napari_metime.ims.cache import load_arrays, save_arrays
+from napari_metime.ims.cache import last_change_ns, load_arrays, save_arrays
 from napari_metime.section import Dataset, Progress, no_progress
 
 SETTLED_NS = 100_000_000
@@ -85,7 +85,7 @@ def _key(dataset: Dataset) -> dict[str, Any]:
             digest.update(np.ascontiguousarray(array).data)
     return {
         "ibd": str(dataset.ibd_path.resolve()),
-        "stamp": dataset.ibd_stamp,
+        "stamp": [*dataset.ibd_stamp, last_change_ns(dataset.ibd_path)],
         "dtype": dataset.intensity_dtype.str,
         "shape": dataset.grid.shape,
         "spectra": digest.hexdigest(),

@@ -16,21 +16,29 @@ from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError, MissingFileError
 from napari_metime.ims import scanning
-from napari_metime.ims.axes import read_axes
+from napari_metime.ims.axes import Axes, read_axes
 from napari_metime.ims.blocks import file_stamp
 from napari_metime.ims.cache import load_arrays, save_arrays
 from napari_metime.ims.encodings import open_text
 from napari_metime.ims.header import Header, parse_header, read_header
-from napari_metime.ims.layout import Layout, check_bounds, choose_plane, lay_out, polarity_of, shares_axis
+from napari_metime.ims.layout import (
+    MAX_COORDINATE,
+    MAX_GRID_PIXELS,
+    Layout,
+    check_bounds,
+    choose_plane,
+    polarity_of,
+    shares_axis,
+)
+from napari_metime.ims.pages import giving_back
 from napari_metime.ims.parts import select_part
+from napari_metime.ims.repairs import divide_step, lay_out_repaired
 from napari_metime.ims.scanning import scan_spectra
 from napari_metime.ims.terms import CENTROID, PROFILE
 from napari_metime.section import Dataset, Grid, Progress, no_progress
 
-CACHE_FORMAT = 2
-MAX_GRID_PIXELS = 10_000_000
-MAX_COORDINATE = 1 << 30
-"""Rows and columns are kept as 32-bit numbers; so may be their sums with the origin."""
+CACHE_FORMAT = 3
+NO_POLARITY = "The file states no polarity."
 _SETTLED_NS = 100_000_000
 _PIECE_BYTES = 1 << 20
 _ARRAYS = (  # mz_length is intensity_length
@@ -145,18 +153,18 @@ def _read(
     skip_broken: bool,
     on_progress: Progress,
 ) -> Dataset:
-    header, layout = _read_xml(path, stamp[0], lambda done, text: on_progress(0.5 * done, text))
+    header, layout = _read_xml(path, ibd_path, stamp[0], lambda done, text: on_progress(0.5 * done, text))
     layout = choose_plane(layout, plane)
-    layout = check_bounds(layout, ibd_path.name, stamp[0], skip_broken=skip_broken)
+    layout = divide_step(check_bounds(layout, ibd_path.name, stamp[0], skip_broken=skip_broken))
     dataset = _move_to_own_pages(_assemble(path, ibd_path, stamp, header, layout))
     del layout  # before the long pass over the file
     axes = read_axes(dataset, on_progress=lambda done, text: on_progress(0.5 + 0.5 * done, text))
-    told = (*dataset.warnings, *_tell_impossible(axes.n_impossible), *_tell_duplicates(dataset), *_tell_uuid(dataset))
+    told = (*dataset.warnings, *_tell_points(dataset, axes), *_tell_duplicates(dataset), *_tell_uuid(dataset))
     dataset.ascending[:] = axes.ascending
     return replace(dataset, mz_range=(axes.low, axes.high), warnings=told)
 
 
-def _read_xml(path: Path, ibd_size: int, on_progress: Progress) -> tuple[Header, Layout]:
+def _read_xml(path: Path, ibd_path: Path, ibd_size: int, on_progress: Progress) -> tuple[Header, Layout]:
     file, transcoded = open_text(path)
     with file:
         header = parse_header(file, path.name, transcoded=transcoded)
@@ -164,8 +172,9 @@ def _read_xml(path: Path, ibd_size: int, on_progress: Progress) -> tuple[Header,
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise MissingFileError(f"expected to read {path}, found {error}; copy the file to a local disk") from error
-    scan = scan_spectra(mapped, header, path.name, on_progress=on_progress)
-    layout = lay_out(scan, path.name, ibd_size)
+    with giving_back(mapped):
+        scan = scan_spectra(mapped, header, path.name, on_progress=on_progress)
+    layout = lay_out_repaired(scan, path.name, ibd_path, ibd_size)
     n_declared = header.n_declared
     if n_declared not in (None, layout.n_spectra):
         told = f"The file announces {n_declared:,} spectra and holds {layout.n_spectra:,}; these were taken."
@@ -176,10 +185,10 @@ def _read_xml(path: Path, ibd_size: int, on_progress: Progress) -> tuple[Header,
 def _assemble(path: Path, ibd_path: Path, stamp: tuple[int, int], header: Header, layout: Layout) -> Dataset:
     x, y, mz, intensity = layout.x, layout.y, layout.mz, layout.intensity
     grid = _grid(path, x, y, header)
-    mode, mode_told = _mode(header, shared_axis=shares_axis(layout), n_spectra=layout.n_spectra)
+    mode, mode_told = _mode(header, layout)
     spectrum_type, type_told = _spectrum_type(header, _bits(layout, scanning.TYPE))
     polarity = polarity_of(_bits(layout, scanning.POLARITY) or header.polarity)
-    both = ("The file holds positive and negative spectra.",) if polarity == "mixed" else ()
+    told = {"mixed": ("The file holds positive and negative spectra.",), "unknown": (NO_POLARITY,)}
     return Dataset(
         path=path,
         ibd_path=ibd_path,
@@ -203,7 +212,7 @@ def _assemble(path: Path, ibd_path: Path, stamp: tuple[int, int], header: Header
         mz_encoded=mz.n_bytes if mz.compressed else None,
         intensity_encoded=intensity.n_bytes if intensity.compressed else None,
         stage_offset_um=header.stage_offset_um,
-        warnings=(*header.warnings, *layout.warnings, *mode_told, *type_told, *both),
+        warnings=(*header.warnings, *layout.warnings, *mode_told, *type_told, *told.get(polarity, ())),
     )
 
 
@@ -234,13 +243,14 @@ def _grid(path: Path, x: NDArray[np.int64], y: NDArray[np.int64], header: Header
     return Grid((rows, cols), (top, left), header.pixel_size_um)
 
 
-def _mode(
-    header: Header, *, shared_axis: bool, n_spectra: int
-) -> tuple[Literal["continuous", "processed"], tuple[str, ...]]:
+def _mode(header: Header, layout: Layout) -> tuple[Literal["continuous", "processed"], tuple[str, ...]]:
     """Structure decides (do all spectra share one m/z array?), the declared term comes second."""
-    if n_spectra == 1:
+    filled = layout.intensity.length > 0
+    if layout.n_spectra == 1 or not filled.any():
         return header.mode or "processed", ()
-    found: Literal["continuous", "processed"] = "continuous" if shared_axis else "processed"
+    found: Literal["continuous", "processed"] = "continuous" if shares_axis(layout) else "processed"
+    if not filled.all() and (filled.sum() == 1 or shares_axis(layout.keep(filled))):
+        return found, ()  # it is shared but for empty spectra, which say nothing
     if header.mode is not None and header.mode != found:
         return found, (f"The file calls itself {header.mode}, but its offsets are those of a {found} file.",)
     return found, ()
@@ -257,10 +267,12 @@ def _spectrum_type(header: Header, bits: int) -> tuple[Literal["centroid", "prof
     return found or declared or "unknown", ()
 
 
-def _tell_impossible(n_impossible: int) -> tuple[str, ...]:
-    if not n_impossible:
+def _tell_points(dataset: Dataset, axes: Axes) -> tuple[str, ...]:
+    if not dataset.n_points:
+        return ("The file holds no points; all of its spectra are empty.",)
+    if not axes.n_impossible:
         return ()
-    return (f"{n_impossible:,} points have an impossible m/z (0 or less, or no number); no window holds them.",)
+    return (f"{axes.n_impossible:,} points have an impossible m/z (0 or less, or no number); no window holds them.",)
 
 
 def _tell_uuid(dataset: Dataset) -> tuple[str, ...]:

@@ -55,19 +55,20 @@ NUMBER_NAMES = (
     "external offset (intensity)", "external array length (intensity)", "external encoded length (intensity)",
 )  # fmt: skip
 
-# Columns of the flags of a spectrum; the first two hold a bit for each number.
-FOUND, ROUNDED, ROLES, MZ_FORMAT, INTENSITY_FORMAT, MZ_COMPRESSION, INTENSITY_COMPRESSION, POLARITY, TYPE = range(9)
-N_FLAGS = 9
+# Columns of the flags of a spectrum; the first three hold a bit for each number.
+FOUND, CONTRADICTED, ROUNDED, ROLES, MZ_FORMAT, INTENSITY_FORMAT = range(6)
+MZ_COMPRESSION, INTENSITY_COMPRESSION, POLARITY, TYPE, N_FLAGS = range(6, 11)
 
 # How a scan goes on or ends, beside the faults of ``tokens``.
 _ON, FULL, ENDED, REACHED, MISSED, NUMBER_FAULT, NUMBER_LARGE, NO_POSITION, TWO_ARRAYS = range(10, 19)
 _POSITION_FOUND = 3
 _SPECTRUM_TAG = re.compile(rb"<(?:[\w.-]+:)?spectrum\s")
 
-# The state of a scan, behind AT and DEPTH: rows filled, whether a spectrum is open, and the number at fault.
+# The state of a scan, behind AT and DEPTH: rows filled, whether a spectrum is open, and the number or array at fault.
 _ROW, _IN_SPECTRUM, _COLUMN, _N_STATE = range(2, 6)
-# The array that is being read: its three numbers, their FOUND and ROUNDED bits, what its terms say, its depth or 0.
-_A_FOUND, _A_ROUNDED, _A_MEANING, _A_DEPTH, _N_ARRAY = 3, 4, 5, 8, 9
+# The array that is being read: its three numbers, their FOUND, CONTRADICTED and ROUNDED bits, what its terms say, its
+# depth or 0.
+_A_FOUND, _A_CONTRADICTED, _A_ROUNDED, _A_MEANING, _A_DEPTH, _N_ARRAY = 3, 4, 5, 6, 9, 10
 _ANY, _CV_PARAM, _REFERENCE, _SPECTRUM, _ARRAY, _LIST = range(6)
 _CV_PARAM_NAME, _REFERENCE_NAME = literal(b"cvParam"), literal(b"referenceableParamGroupRef")
 _SPECTRUM_NAME, _ARRAY_NAME, _LIST_NAME = literal(b"spectrum"), literal(b"binaryDataArray"), literal(b"spectrumList")
@@ -79,7 +80,7 @@ class Scan(NamedTuple):
     Parameters
     ----------
     number : ndarray of shape (n_spectra, 9), int64; columns as in ``NUMBER_NAMES``, 0 where not found
-    flag : ndarray of shape (n_spectra, 9), uint16; columns FOUND to TYPE, bits of ``terms``
+    flag : ndarray of shape (n_spectra, 10), uint16; columns FOUND to TYPE, bits of ``terms``
     """
 
     number: NDArray[np.int64]
@@ -210,6 +211,7 @@ def _describe(part: _Part, text: NDArray[np.uint8], number: int, name: str) -> s
         where += f" (pixel x={part.open.number[0, terms.X]}, y={part.open.number[0, terms.Y]})"
     shown = ascii(re.split(rb"""["'>]""", bytes(text[at : at + 40]))[0].decode("latin-1"))
     field = NUMBER_NAMES[column].partition(" (")[0]
+    surplus = {terms.MZ: "a second m/z array", terms.INTENSITY: "a second intensity array"}.get(column, "one of both")
     return {
         CUT: f"expected the whole list of spectra in {name}, found that the file ends in {where}; copy it again",
         MALFORMED: f"expected XML in {name}, found an error at byte {at} in {where}; export it again",
@@ -218,7 +220,7 @@ def _describe(part: _Part, text: NDArray[np.uint8], number: int, name: str) -> s
         NUMBER_FAULT: f"expected a whole number as {field} of {where}, found {shown}; export it again",
         NUMBER_LARGE: f"expected at most 62 bits as {field} of {where}, found {shown}; export it again",
         NO_POSITION: f"expected position x and y of {where} in {name}, found none; export it again",
-        TWO_ARRAYS: f"expected one m/z and one intensity array in {where}, found another; export it again",
+        TWO_ARRAYS: f"expected one m/z and one intensity array in {where}, found {surplus}; export it again",
     }[part.end]
 
 
@@ -300,7 +302,7 @@ def _leave(number, flag, row, state, array, element, place):  # type: ignore[no-
         return ENDED
     if element == _ARRAY and array[_A_DEPTH] == place:
         array[_A_DEPTH] = 0
-        return _store(number, flag, row, array) if state[_IN_SPECTRUM] else _ON
+        return _store(number, flag, row, state, array) if state[_IN_SPECTRUM] else _ON
     if element == _SPECTRUM:
         state[_IN_SPECTRUM] = 0
         if flag[row, FOUND] & _POSITION_FOUND != _POSITION_FOUND:
@@ -335,20 +337,27 @@ def _take_term(text, known, number, flag, row, state, bounds, array):  # type: i
 
 @borrowing
 def _take_number(text, number, flag, row, state, bounds, array, column):  # type: ignore[no-untyped-def]
+    """Take a number where none was stated before; of several scans, the first says where the spectrum was taken."""
     value, status = parse_number(text, bounds[VALUE], bounds[VALUE + 1])
     if status > EXPONENT:
+        if column == terms.ENCODED:  # most arrays do not need it
+            return _ON
         state[AT], state[_COLUMN] = bounds[VALUE], column
         return NUMBER_FAULT if status == NO_NUMBER else NUMBER_LARGE
+    bit = 1 << column
     if column < terms.OFFSET:
-        bit = 1 << column
-        if not flag[row, FOUND] & bit:  # of several scans, the first says where the spectrum was taken
-            number[row, column] = value
-            flag[row, FOUND] |= bit
-            flag[row, ROUNDED] |= 0 if status == PLAIN else bit
+        if flag[row, FOUND] & bit:
+            flag[row, CONTRADICTED] |= bit if value != number[row, column] else 0
+            return _ON
+        number[row, column] = value
+        flag[row, FOUND] |= bit
+        flag[row, ROUNDED] |= 0 if status == PLAIN else bit
+    elif array[_A_FOUND] & bit:
+        array[_A_CONTRADICTED] |= bit if value != array[column - terms.OFFSET] else 0
     else:
         array[column - terms.OFFSET] = value
-        array[_A_FOUND] |= 1 << column
-        array[_A_ROUNDED] |= 0 if status == PLAIN else 1 << column
+        array[_A_FOUND] |= bit
+        array[_A_ROUNDED] |= 0 if status == PLAIN else bit
     return _ON
 
 
@@ -365,13 +374,14 @@ def _take_group(text, names, groups, flag, row, bounds, array):  # type: ignore[
 
 
 @borrowing
-def _store(number, flag, row, array):  # type: ignore[no-untyped-def]
+def _store(number, flag, row, state, array):  # type: ignore[no-untyped-def]
     """Write the array that has ended into the spectrum's row."""
     role = array[_A_MEANING]
     if role == 0:
         role = terms.OTHER_ARRAY
     main = role & (terms.MZ | terms.INTENSITY)
     if main and (flag[row, ROLES] & main or main == terms.MZ | terms.INTENSITY):
+        state[_COLUMN] = main
         return TWO_ARRAYS
     flag[row, ROLES] |= role
     if main:
@@ -379,6 +389,7 @@ def _store(number, flag, row, array):  # type: ignore[no-untyped-def]
         for i in range(3):
             number[row, terms.OFFSET + shift + i] = array[i]
         flag[row, FOUND] |= array[_A_FOUND] << shift
+        flag[row, CONTRADICTED] |= array[_A_CONTRADICTED] << shift
         flag[row, ROUNDED] |= array[_A_ROUNDED] << shift
         column = 0 if main == terms.MZ else 1
         flag[row, MZ_FORMAT + column] |= array[_A_MEANING + 1]

@@ -130,10 +130,7 @@ def parse_number(text, start, stop):  # type: ignore[no-untyped-def]
     value : int64
     status : PLAIN, EXPONENT (whole, but perhaps rounded by its writer), NO_NUMBER or TOO_LARGE
     """
-    while start < stop and is_space(text[start]):
-        start += 1
-    while stop > start and is_space(text[stop - 1]):
-        stop -= 1
+    start, stop = _trim(text, start, stop)
     negative = False
     if start < stop and (text[start] == _MINUS or text[start] == _PLUS):
         negative, start = text[start] == _MINUS, start + 1
@@ -169,6 +166,29 @@ def parse_number(text, start, stop):  # type: ignore[no-untyped-def]
     if fits != PLAIN:
         return np.int64(0), fits
     return -value if negative else value, status
+
+
+@borrowing
+def _trim(text, start, stop):  # type: ignore[no-untyped-def]
+    """Return the bounds of text[start:stop] without the white space at its ends, which may be escaped."""
+    while start < stop:
+        byte, next_start = np.int64(text[start]), start + 1
+        if byte == _AMPERSAND:
+            byte, next_start = unescape(text, start, stop)
+        if not is_space(byte):
+            break
+        start = next_start
+    while start < stop:
+        last = stop - 1
+        byte = np.int64(text[last])
+        if byte == _SEMICOLON:
+            while last > start and stop - last < _LONGEST_ESCAPE and text[last] != _AMPERSAND:
+                last -= 1
+            byte, _ = unescape(text, last, stop)
+        if not is_space(byte):
+            break
+        stop = last
+    return start, stop
 
 
 @borrowing

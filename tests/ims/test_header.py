@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -44,10 +45,12 @@ def settings(*texts: str) -> str:
         ("utf-16-le", "UTF-16", codecs.BOM_UTF16_LE),
         ("utf-16-be", "UTF-16", codecs.BOM_UTF16_BE),
         ("utf-16-le", "UTF-16", b""),
+        ("utf-16-le", "", b""),
+        ("utf-16-be", "", b""),
     ],
 )
 def test_every_common_encoding_is_read_without_a_word(tmp_path: Path, stored: str, declared: str, mark: bytes) -> None:
-    text = f'<?xml version="1.0" encoding="{declared}"?>{START}{GROUP}{END}'
+    text = f'<?xml version="1.0" encoding="{declared}"?>{START}{GROUP}{END}' if declared else START + GROUP + END
     found = read_header(write(tmp_path, mark + text.encode(stored)))
     assert found.groups == {"größe": (terms.MZ, terms.FLOAT64, 0, 0, 0)}
     assert found.n_declared == 2
@@ -78,7 +81,7 @@ def test_the_list_starts_where_its_tag_starts(tmp_path: Path) -> None:
 
 
 SIZE_X, SIZE_Y = "IMS:1000046", "IMS:1000047"
-UNIT = ' unitAccession="{}"'
+OTHER_UNIT = "The file states its pixel size in another unit than µm; it is 25 x 25 µm."
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,14 @@ UNIT = ' unitAccession="{}"'
         ("0.1", "0.1", 'unitAccession="UO:0000016"', (100.0, 100.0)),
         ("0.01", "0.02", 'unitAccession="UO:0000015"', (200.0, 100.0)),
         ("2000", "2000", 'unitName="nanometer"', (2.0, 2.0)),
+        ("25", "50", 'unitName="\u00b5m"', (50.0, 25.0)),
+        ("25", "50", 'unitName="\u03bcm"', (50.0, 25.0)),
+        ("25", "50", 'unitName=" Micrometers "', (50.0, 25.0)),
+        ("25", "50", 'unitName="MICRON"', (50.0, 25.0)),
+        ("5e-5", "5e-5", 'unitName="m"', (50.0, 50.0)),
+        ("25", "50", 'unitAccession="uo:0000017" unitName="x"', (50.0, 25.0)),
+        ("25", "50", 'unitAccession="UO:0" unitName="micrometre"', (50.0, 25.0)),
+        ("25", "50", 'unitName="furlong"', None),
         (" 5.0e+01 ", "50", "", (50.0, 50.0)),
         ("1", "Inf", "", None),
         ("0", "0", "", None),
@@ -108,6 +119,30 @@ def test_the_pixel_size_is_y_then_x_in_um(tmp_path: Path, x: str, y: str, unit: 
     assert found.pixel_size_um == (expected if expected is None else pytest.approx(expected, rel=1e-15))
     told = [w for w in found.warnings if w.startswith("The file states a pixel size that cannot be used")]
     assert len(told) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "unit", "told"),
+    [
+        ("25", "25", "UO:0000017", ()),
+        ("25", "25", "", ()),
+        ("25000", "25000", "UO:0000018", (OTHER_UNIT,)),
+        ("0.025", "0.025", "UO:0000016", (OTHER_UNIT,)),
+        ("25", "50", "UO:0000017", ("The pixels are no squares: 25 µm in x, 50 µm in y.",)),
+    ],
+)
+def test_other_units_and_oblong_pixels_are_told(
+    tmp_path: Path, cv_param: CvParam, x: str, y: str, unit: str, told: tuple[str, ...]
+) -> None:
+    more = f' unitAccession="{unit}"'
+    text = settings(cv_param(SIZE_X, "pixel size x", x, more) + cv_param(SIZE_Y, "pixel size y", y, more))
+    assert read_header(write(tmp_path, text)).warnings == told
+
+
+@pytest.mark.parametrize(("data", "kind"), [(gzip.compress(START.encode()), "gzip"), (b"PK\x03\x04", "zip")])
+def test_a_packed_file_is_called_so(tmp_path: Path, data: bytes, kind: str) -> None:
+    with pytest.raises(ImzMLError, match=f"expected XML in s.imzML, found a {kind} file; unpack it first"):
+        read_header(write(tmp_path, data))
 
 
 @pytest.mark.parametrize("accession", [SIZE_X, SIZE_Y])

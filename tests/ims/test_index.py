@@ -315,6 +315,44 @@ def test_a_changed_ibd_has_no_index(random_file: tuple[Dataset, list[Spectrum]])
     assert find_index(dataset) is None
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change that programs cannot set")
+def test_an_ibd_that_was_changed_under_its_old_time_has_no_index(random_file: tuple[Dataset, list[Spectrum]]) -> None:
+    dataset, spectra = random_file
+    build_index(dataset)
+    assert find_index(dataset) is not None
+    status = dataset.ibd_path.stat()
+    with dataset.ibd_path.open("r+b") as file:
+        file.seek(int(dataset.intensity_offset[5]))
+        file.write(np.full(500, 7, dataset.intensity_dtype).tobytes())
+    os.utime(dataset.ibd_path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert dataset.ibd_path.stat().st_mtime_ns == status.st_mtime_ns
+    assert find_index(dataset) is None
+    spectra[5] = (spectra[5][0], np.full(500, 7.0))
+    expected = added_up(dataset, spectra, 140.0, 160.0).astype(np.float32)
+    np.testing.assert_array_equal(images(indexed(dataset), [150.0], 10.0)[0], expected)
+
+
+def test_an_index_may_move_with_its_file_unless_that_becomes_another(
+    random_file: tuple[Dataset, list[Spectrum]],
+) -> None:
+    dataset, _ = random_file
+    build_index(dataset)
+    folder = dataset.path.parent
+    moved = folder.rename(folder.with_name("moved"))
+    here = replace(dataset, path=moved / dataset.path.name, ibd_path=moved / dataset.ibd_path.name)
+    assert find_index(here) is not None
+    shutil.copytree(moved, folder)
+    assert os.name == "nt" or find_index(dataset) is None  # nothing says that a copy is one; it is built anew
+    assert find_index(here) is not None
+
+
+def test_an_ibd_that_is_gone_is_named(random_file: tuple[Dataset, list[Spectrum]]) -> None:
+    dataset, _ = random_file
+    dataset.ibd_path.unlink()
+    with pytest.raises(MissingFileError, match=r"expected to read .*s\.ibd"):
+        build_index(dataset)
+
+
 def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x10

@@ -106,6 +106,15 @@ def test_a_changed_file_is_measured_anew(make_dataset: MakeDataset) -> None:
         assert pixel_vectors(dated(dataset, now)).tic[0, 0] == value
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change that programs cannot set")
+def test_a_file_changed_under_its_old_time_is_measured_anew(make_dataset: MakeDataset) -> None:
+    dataset = age(make_dataset([((0, 0), [100.0], [7.0])]))
+    assert pixel_vectors(dataset).tic[0, 0] == 7.0
+    time.sleep(0.02)  # longer than a tick of the clock of files
+    dataset.ibd_path.write_bytes(dataset.ibd_path.read_bytes()[:-4] + np.float32(9.0).tobytes())
+    assert pixel_vectors(dated(dataset, dataset.ibd_stamp[1])).tic[0, 0] == 9.0
+
+
 def test_factors_are_the_median_over_the_pixels_own_value() -> None:
     f = np.array([[2.0, 4.0, 20.0], [0.0, np.nan, -1.0]])
     everywhere = scale_factors(f, np.array([[True, True, True], [False, True, False]]))

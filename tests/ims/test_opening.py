@@ -7,7 +7,7 @@ import hashlib
 import re
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from pyimzml.ImzMLParser import ImzMLParser
 from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.errors import Cancelled, ImzMLError, MissingFileError
-from napari_metime.ims import grid_parts, open_imzml, opening
+from napari_metime.ims import build_index, extract_ions, find_index, grid_parts, mean_spectrum, open_imzml, opening
 from napari_metime.ims.blocks import read_points
+from napari_metime.ims.from_recipe import open_from_recipe
 from napari_metime.ims.opening import check_checksum
+from napari_metime.recipe import ImsRecipe
 from napari_metime.section import Dataset
 
 MakePixel = Callable[..., Any]
@@ -115,7 +117,7 @@ def test_one_of_several_planes_is_taken(tmp_path: Path) -> None:
     lowest = open_imzml(path)
     assert lowest.n_spectra == 2
     assert read_points(lowest, 1)[1].tolist() == [32.0] * 3
-    assert told(lowest, "The file holds 3 z planes (3, 5, 7); plane 3 was taken. Set ims.plane")
+    assert told(lowest, "The file holds 3 z planes (3, 5, 7); plane 3 was taken. Another: --plane, or ims.plane in")
     third = open_imzml(path, plane=7)
     assert read_points(third, 0)[1].tolist() == [71.0] * 3
     assert not told(third, "The file holds")
@@ -170,7 +172,7 @@ def test_what_spectra_call_themselves_goes_before_what_the_file_does(wild: Any, 
 def test_polarity_is_unknown_or_mixed_where_it_is(wild: Any, cv_param: Callable[..., str]) -> None:
     positive, negative = cv_param("MS:1000130", "positive scan"), cv_param("MS:1000129", "negative scan")
     nothing = open_imzml(wild(spectrum_terms=""))
-    assert (nothing.polarity, nothing.warnings) == ("unknown", ())
+    assert (nothing.polarity, nothing.warnings) == ("unknown", ("The file states no polarity.",))
     pixels = [p if i else type(p)(p.place, p.mz, p.intensity, negative) for i, p in enumerate(wild.pixels())]
     mixed = open_imzml(wild(pixels, spectrum_terms=positive))
     assert mixed.polarity == "mixed"
@@ -190,6 +192,13 @@ def test_the_pixel_size_comes_with_its_warning(wild: Any, stated: str, size: Any
     dataset = open_imzml(wild(settings=(stated,)))
     assert dataset.grid.pixel_size_um == size
     assert bool(told(dataset, start or "The file states")) == bool(start)
+
+
+def test_a_polarity_that_the_recipe_states_is_not_missed(wild: Any) -> None:
+    path = wild(spectrum_terms="")
+    assert told(open_from_recipe(ImsRecipe(path=path)), "The file states no polarity")
+    stated = open_from_recipe(ImsRecipe(path=path, polarity="positive"))
+    assert (stated.polarity, stated.warnings) == ("positive", ())
 
 
 def test_a_missing_pixel_size_is_refused_where_it_is_needed(square: Path) -> None:
@@ -444,7 +453,6 @@ def test_a_rounded_offset_is_refused_by_its_pixel(wild: Any) -> None:
         ("external array length", str(2**61), "export it again"),
         ("external array length", "NaN", "whole number as external array length of spectrum 1"),
         ("external offset", "", "whole number as external offset of spectrum 1"),
-        ("external encoded length", "-1", "between 0 and 2"),
     ],
 )
 def test_offsets_that_cannot_be_are_refused(square: Path, name: str, value: str, message: str) -> None:
@@ -484,7 +492,7 @@ def test_a_truncated_ibd_names_the_first_bad_pixel(square: Path) -> None:
     for left, place in ((len(whole) - 4, "x=7, y=61"), (20, "x=5, y=60"), (0, "x=5, y=60")):
         ibd.write_bytes(whole[:left])
         with pytest.raises(
-            ImzMLError, match=rf"cut short from pixel {place} on; .* set ims\.skip_broken to open the rest"
+            ImzMLError, match=rf"cut short from pixel {place} on; .* with --skip-broken, or ims\.skip_broken: true"
         ):
             open_imzml(square)
 
@@ -515,6 +523,83 @@ def test_empty_spectra_are_pixels_without_points(wild: Any, make_pixel: MakePixe
     text[2] = re.sub('external offset" value="[0-9]+"', 'external offset" value="99999999"', text[2])
     path.write_text("<spectrum ".join(text))
     assert read_points(open_imzml(path), 1)[0].size == 0
+
+
+def without_arrays(path: Path, numbers: Sequence[int], replacement: str) -> Path:
+    """Put other words for the list of arrays of some spectra."""
+    parts = path.read_text().split("<spectrum ")
+    for number in numbers:
+        parts[number] = re.sub("(?s)<binaryDataArrayList>.*</binaryDataArrayList>", replacement, parts[number])
+    path.write_text("<spectrum ".join(parts))
+    return path
+
+
+@pytest.mark.parametrize("replacement", ["", '<binaryDataArrayList count="0"/>'])
+@pytest.mark.parametrize("shared", [True, False])
+def test_spectra_without_arrays_are_empty_and_told(
+    wild: Any, make_pixel: MakePixel, replacement: str, shared: bool
+) -> None:
+    pixels = [make_pixel((x, 1), AXIS, AXIS.astype("<f4") * x) for x in (1, 2, 3, 4)]
+    content = f'<cvParam accession="IMS:100003{0 if shared else 1}"/>'
+    path = without_arrays(wild(pixels, shared_axis=shared, content=content), (1, 3), replacement)
+    dataset = open_imzml(path)
+    assert dataset.warnings == ("2 spectra have no arrays; they were read as empty.",)
+    assert dataset.measured.all()
+    image = extract_ions(dataset, np.array([200.0]), tolerance_da=1.0).images[0]
+    np.testing.assert_array_equal(image, [[0.0, 400.0, 0.0, 800.0]])
+    with pytest.raises(ImzMLError, match="expected an m/z array in each spectrum"):
+        open_imzml(without_arrays(path, (2, 4), replacement))
+
+
+def test_the_offset_of_an_empty_array_says_nothing(wild: Any, make_pixel: MakePixel) -> None:
+    pixels = [make_pixel((x, 1), AXIS[: x % 3], AXIS[: x % 3].astype("<f4")) for x in (1, 2, 3)]
+    path = wild(pixels)
+    text = path.read_text().split("<spectrum ")
+    text[3] = re.sub('external offset" value="[0-9]+"', 'external offset" value="-1"', text[3])
+    path.write_text("<spectrum ".join(text))
+    dataset = open_imzml(path)
+    assert [read_points(dataset, i)[0].size for i in range(3)] == [1, 2, 0]
+    assert dataset.warnings == ()
+
+
+@pytest.mark.parametrize("mode", ["IMS:1000030", "IMS:1000031", "IMS:9"])
+def test_a_file_without_points_opens_with_zeros(
+    wild: Any, make_pixel: MakePixel, cv_param: Callable[..., str], mode: str
+) -> None:
+    pixels = [make_pixel((x, 1), AXIS[:0], AXIS[:0].astype("<f4")) for x in (1, 3)]
+    dataset = open_imzml(wild(pixels, content=cv_param(mode)))
+    assert dataset.warnings == ("The file holds no points; all of its spectra are empty.",)
+    assert (dataset.n_points, dataset.mz_range) == (0, (0.0, 0.0))
+    build_index(dataset)
+    for index in (None, find_index(dataset)):
+        image = extract_ions(dataset, np.array([200.0]), tolerance_da=1.0, index=index).images[0]
+        np.testing.assert_array_equal(image, [[0.0, np.nan, 0.0]])
+    assert mean_spectrum(dataset).mz.size == 0
+
+
+@pytest.mark.parametrize("written", ["", "-1", "12.5", "NaN", str(2**70), str(2**61)])
+def test_an_encoded_length_that_cannot_be_does_not_matter_unless_it_is_needed(wild: Any, written: str) -> None:
+    pixels, pattern = wild.pixels(), '(external encoded length" value=")[0-9]+'
+    dataset = open_imzml(wild.edit(wild(pixels), pattern, rf"\g<1>{written}", 0))
+    assert read_points(dataset, 5)[0].tolist() == pixels[5].mz.tolist()
+    assert dataset.warnings == ()
+    with pytest.raises(ImzMLError, match="encoded length"):
+        open_imzml(wild.edit(wild(pixels, compressed=(True, True)), pattern, rf"\g<1>{written}", 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "n_told"), [("external offset", 1), ("external array length", 1), ("position x", 1), ("position y", 1)]
+)
+def test_of_two_numbers_of_one_kind_the_first_counts_as_in_pyimzml(wild: Any, name: str, n_told: int) -> None:
+    pixels = wild.pixels()
+    path = wild(pixels)
+    line = f'(<cvParam [^>]*name="{name}" value=")([0-9]+)("/>)'
+    same = open_imzml(wild.edit(path, line, r"\1\2\3\1\2\3", 0))
+    assert same.warnings == ()
+    dataset = open_imzml(wild.edit(wild(pixels), line, r"\1\2\3\g<1>7\3", 0))
+    assert len(told(dataset, "Spectra state a place, an offset or a length twice")) == n_told
+    assert read_points(dataset, 3)[0].tolist() == pixels[3].mz.tolist()
+    same_as_pyimzml(path, dataset)
 
 
 def test_intensities_that_all_lie_in_one_place_are_refused(wild: Any) -> None:

@@ -91,6 +91,21 @@ def test_a_wrong_accession_with_the_right_name_is_known() -> None:
     assert (flag[scanning.POLARITY], flag[scanning.TYPE]) == (terms.POSITIVE, terms.CENTROID)
 
 
+def test_the_first_of_two_numbers_counts_and_another_second_one_is_marked() -> None:
+    again = cv("IMS:1000102", 16) + cv("IMS:1000103", 4)
+    twice = array("mz &amp; more", (16, 3, 24), again) + array("int", (40, 3, 20))
+    found = scan(document(spectrum(arrays=twice), spectrum((1, 2), more=cv("IMS:1000051", 9)), spectrum()))
+    assert found.number.tolist()[0] == [1, 2, 0, 16, 3, 24, 40, 3, 20]
+    assert found.number[1, :2].tolist() == [1, 9]
+    assert found.flag[:, scanning.CONTRADICTED].tolist() == [1 << terms.LENGTH, 1 << terms.Y, 0]
+
+
+def test_an_encoded_length_that_is_no_number_counts_as_none() -> None:
+    found = scan(document(spectrum(arrays=array("mz &amp; more", (16, 3, "")) + array("int", (40, 3, "1.5")))))
+    assert found.number.tolist() == [[1, 2, 0, 16, 3, 0, 40, 3, 0]]
+    assert found.flag[0, scanning.FOUND] == 0b011011011
+
+
 def test_other_arrays_are_noticed() -> None:
     third = array("", (90, 3, 24), cv("MS:1003006"))
     fourth = array("", (120, 3, 24))
@@ -165,6 +180,7 @@ def number_of(text: str) -> tuple[int, int]:
         ("0", 0), ("12", 12), ("-8", -8), ("+3", 3), ("007", 7), (" 5\t", 5), ("12.0", 12), ("12.", 12), (".0", 0),
         ("1&#50;", 12), ("&#x31;0", 10), ("4611686018427387890", 4611686018427387890), ("0.000000000000000000000", 0),
         ("10.0000000000000000000000000", 10),
+        ("\t16&#10;", 16), ("&#x20; &#9;7 &#13;&#xA;", 7), ("12.0&#32;", 12),
     ],
 )  # fmt: skip
 def test_whole_numbers(text: str, value: int) -> None:
@@ -174,7 +190,7 @@ def test_whole_numbers(text: str, value: int) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1.156e+09", 1156000000), ("1e+05", 100000), ("1E5", 100000), ("12.50e1", 125), ("100e-2", 1), ("0e999999999", 0),
-     ("-2e3", -2000)],
+     ("-2e3", -2000), ("&#9;1e5&#10;", 100000)],
 )  # fmt: skip
 def test_whole_numbers_with_exponents_are_marked(text: str, value: int) -> None:
     assert number_of(text) == (value, 1)
@@ -186,6 +202,7 @@ def test_whole_numbers_with_exponents_are_marked(text: str, value: int) -> None:
         ("", 2), (" ", 2), ("-", 2), ("+", 2), (".", 2), ("e5", 2), ("1e", 2), ("1e+", 2), ("NaN", 2), ("inf", 2),
         ("0x10", 2), ("1.5", 2), ("1.55e1", 2), ("1e-1", 2), ("1,000", 2), ("1 2", 2), ("1..0", 2), ("1e5.0", 2),
         ("1&lt;", 2), ("1&#", 2), ("\u0661", 2),
+        ("&#32;", 2), (";", 2), ("1;", 2), ("1&#32;2", 2), ("1&bogus;", 2), ("1&#x2028;", 2), ("&", 2), ("&#9;", 2),
         ("1e999999999999999999999", 3), ("9223372036854775808", 3), ("5" * 400, 3), ("1e19", 3),
     ],
 )  # fmt: skip
@@ -215,7 +232,9 @@ GOOD = spectrum()
         ),
         (document(GOOD, spectrum((1,))), "position x and y of spectrum 2 in s.imzML, found none"),
         (document(GOOD * 2 + "<spectrum/>"), "position x and y of spectrum 3"),
-        (document(spectrum(arrays=array("int", (1, 2, 3)) * 2)), "one m/z and one intensity array in spectrum 1"),
+        (document(spectrum(arrays=array("int", (1, 2, 3)) * 2)), "one intensity array in .* a second intensity array"),
+        (document(spectrum(arrays=array("mz &amp; more", (1, 2, 3)) * 2)), "found a second m/z array"),
+        (document(spectrum(arrays=array("int", (1, 2, 3), cv("MS:1000514")))), "found one of both"),
         (document(), "found an empty list"),
         (document(GOOD)[:-25], "found that the file ends in spectrum 2; copy it again"),
         (document(GOOD)[:-90], "found that the file ends in spectrum 1"),
