@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from napari_metime.cells.reading import read_cell_table, read_cell_types
-from napari_metime.cells.roles import propose_roles
+from napari_metime.cells.files import count_types, propose_cell_gates, read_cells_file
+from napari_metime.cells.on_pixels import CellsOnGrid, cells_on_grid, channels_at_cells
+from napari_metime.cells.roles import explain_roles, propose_roles
 
-__all__ = ["propose_roles", "read_cell_table", "read_cell_types"]
+__all__ = [
+    "CellsOnGrid",
+    "cells_on_grid",
+    "channels_at_cells",
+    "count_types",
+    "explain_roles",
+    "propose_cell_gates",
+    "propose_roles",
+    "read_cells_file",
+]

@@ -1,6 +1,7 @@
 """Which columns of a cell table hold the place, the type and the id of a cell.
 
 Names are compared without case, separators and the many spellings of the micro sign.
+What belongs to one program is in ``delimited_formats``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from napari_metime.errors import CellTableError
@@ -19,88 +19,72 @@ UNIT_WORDS: dict[str, Unit] = {
     **dict.fromkeys(("px", "pixel", "pixels"), "px"),
 }
 UNIT_SIGNS: dict[Unit, str] = {"um": "µm", "px": "px"}
+_SQUARE = re.compile(r"(?:\^?2|â?²)$")
 POSITION_NAMES = (
     ("centroid x", "centroid y"),
     ("x", "y"),
     ("x centroid", "y centroid"),
     ("x position", "y position"),
+    ("cell x position", "cell y position"),
+    ("location center x", "location center y"),
+    ("pos x", "pos y"),
+    ("centroid 1", "centroid 0"),  # scikit-image counts axes: 0 is the row, thus y
 )
 TYPE_NAMES = ("class", "classification", "phenotype", "cell type", "celltype", "type")
+_LIKELY_TYPE = re.compile(r"type|class|pheno|cluster|label|annot|lineage|leiden|population")
 ID_NAMES = ("object id", "cell id", "cellid", "id")
-
-
-@dataclass(frozen=True, slots=True)
-class CellColumns:
-    """Positions of the columns in the table, and the unit of x and y."""
-
-    x: int
-    y: int
-    type: int
-    cell_id: int | None
-    unit: Unit
-
-
-def find_columns(
-    header: Sequence[str], *, x: str | None, y: str | None, type_column: str | None, unit: Unit | None
-) -> CellColumns:
-    """Find the columns that the recipe names; recognise those that it leaves open.
-
-    Raises
-    ------
-    CellTableError
-        A column is missing or occurs twice, or the unit is unknown or contradicts the header.
-    """
-    at_x, at_y = _find_positions(header, x, y, unit)
-    return CellColumns(
-        x=at_x,
-        y=at_y,
-        type=find_type(header, type_column),
-        cell_id=_recognise(header, ID_NAMES, key="id"),
-        unit=_agreed_unit(header, at_x, at_y, unit),
-    )
 
 
 def find_type(header: Sequence[str], type_column: str | None) -> int:
     """Return the position of the column of the cell type."""
     if type_column is not None:
-        return _named(header, type_column, key="cells.type")
-    found = _recognise(header, TYPE_NAMES, key="cells.type")
+        return find_named(header, type_column, key="cells.type")
+    found = recognise(header, TYPE_NAMES, key="cells.type")
     if found is None:
+        likely = [column for column in header if _LIKELY_TYPE.search(column.casefold())]
         raise CellTableError(
             f"expected a column of the cell type, found none under a known name ({', '.join(TYPE_NAMES)}); "
-            f"set cells.type to one of {quoted_names(header)}"
+            f"set cells.type to one of {quoted_names(likely or header)}, or cells.gates to rules by markers"
         )
     return found
 
 
-def _plain(name: str) -> str:
-    """Return a name without case, separators, and spellings of the micro sign (also misread and lost ones)."""
+def plain_name(name: str) -> str:
+    """Return a name without case, separators, and spellings of the micro sign (also misread and lost ones).
+
+    A name that stands twice, as in the ``x:x`` of CODEX tables, is taken once.
+    """
     name = name.casefold()
+    first, _, second = name.partition(":")
+    name = first if first == second else name
     for sign in ("âμ", "î¼", "μ", "\ufffd"):  # casefold turns the micro sign into the Greek letter
         name = name.replace(sign, "u")
     return " ".join(re.split(r"[\s_.()\[\]-]+", name)).strip()
 
 
-def _base_and_unit(name: str) -> tuple[str, Unit | None]:
-    words = _plain(name).split()
-    units = [UNIT_WORDS[word] for word in words if word in UNIT_WORDS]
-    return " ".join(word for word in words if word not in UNIT_WORDS), units[0] if units else None
+def base_and_unit(name: str) -> tuple[str, Unit | None]:
+    """Split a name into what is measured and the unit that it says: lengths (µm, px) and areas (µm², um^2, pixels)."""
+    words = [word for word in plain_name(name).split() if word != "square"]
+    units = [UNIT_WORDS.get(_SQUARE.sub("", word)) for word in words]
+    base = " ".join(word for word, unit in zip(words, units, strict=True) if unit is None)
+    return base, next(filter(None, units), None)
 
 
-def _named(header: Sequence[str], name: str, *, key: str) -> int:
+def find_named(header: Sequence[str], name: str, *, key: str) -> int:
     """Return where a column stands that the recipe names: the same name, else the same but for spelling."""
     found = [i for i, column in enumerate(header) if column == name.strip()]
-    found = found or [i for i, column in enumerate(header) if _plain(column) == _plain(name)]
+    found = found or [i for i, column in enumerate(header) if plain_name(column) == plain_name(name)]
     if not found:
         raise CellTableError(
             f"expected the column {name!r} ({key}), found none of that name; "
-            f"set {key} to a column of the table, nearest are {_nearest(header, name)}"
+            f"set {key} to a column of the table, nearest are {nearest_names(header, name)}"
         )
     return _only(header, found, key)
 
 
-def _recognise(header: Sequence[str], names: Sequence[str], *, key: str) -> int | None:
-    plain = [_plain(column) for column in header]
+def recognise(header: Sequence[str], names: Sequence[str], *, key: str) -> int | None:
+    """Return where the first of some plain names stands, or None."""
+    plain = [plain_name(column) for column in header]
     for name in names:
         found = [i for i, column in enumerate(plain) if column == name]
         if found:
@@ -115,19 +99,33 @@ def _only(header: Sequence[str], found: Sequence[int], key: str) -> int:
     return found[0]
 
 
-def _find_positions(header: Sequence[str], x: str | None, y: str | None, unit: Unit | None) -> tuple[int, int]:
+def find_positions(
+    header: Sequence[str],
+    *,
+    x: str | None,
+    y: str | None,
+    unit: Unit | None,
+    pairs: Sequence[tuple[str, str]] = POSITION_NAMES,
+) -> tuple[int, int]:
+    """Return the columns of x and y: as named, else the first known pair, in the stated unit where there are two.
+
+    Raises
+    ------
+    CellTableError
+        There is no such pair, or a column of it occurs twice.
+    """
     if x is not None and y is not None:
-        return _named(header, x, key="cells.x"), _named(header, y, key="cells.y")
-    given_x = None if x is None else _named(header, x, key="cells.x")
-    given_y = None if y is None else _named(header, y, key="cells.y")
+        return find_named(header, x, key="cells.x"), find_named(header, y, key="cells.y")
+    given_x = None if x is None else find_named(header, x, key="cells.x")
+    given_y = None if y is None else find_named(header, y, key="cells.y")
     places = _places(header)
     for named in _units_by_preference(unit):
-        for x_name, y_name in POSITION_NAMES:
+        for x_name, y_name in pairs:
             found_x = [i for i in places.get((x_name, named), ()) if given_x in (None, i)]
             found_y = [i for i in places.get((y_name, named), ()) if given_y in (None, i)]
             if found_x and found_y:
                 return _only(header, found_x, "cells.x"), _only(header, found_y, "cells.y")
-    likely = [column for column in header if {"x", "y"} & set(_plain(column).split())]
+    likely = [column for column in header if {"x", "y"} & set(plain_name(column).split())]
     open_keys = " and ".join(key for key, at in (("cells.x", given_x), ("cells.y", given_y)) if at is None)
     raise CellTableError(
         "expected x and y in columns of known names such as 'Centroid X µm' or 'x_um', found no such pair; "
@@ -138,7 +136,7 @@ def _find_positions(header: Sequence[str], x: str | None, y: str | None, unit: U
 def _places(header: Sequence[str]) -> dict[tuple[str, Unit | None], list[int]]:
     places: dict[tuple[str, Unit | None], list[int]] = {}
     for i, column in enumerate(header):
-        places.setdefault(_base_and_unit(column), []).append(i)
+        places.setdefault(base_and_unit(column), []).append(i)
     return places
 
 
@@ -149,8 +147,25 @@ def _units_by_preference(stated: Unit | None) -> tuple[Unit | None, ...]:
     return (stated, None, "px" if stated == "um" else "um")
 
 
-def _agreed_unit(header: Sequence[str], at_x: int, at_y: int, stated: Unit | None) -> Unit:
-    of_x, of_y = _base_and_unit(header[at_x])[1], _base_and_unit(header[at_y])[1]
+def agreed_unit(
+    header: Sequence[str],
+    at_x: int,
+    at_y: int,
+    *,
+    stated: Unit | None,
+    documented: Unit | None = None,
+    source: str = "Cells",
+) -> Unit:
+    """Return the unit that the header says, else the stated one, else the one that the program documents.
+
+    ``source`` is what the table was recognised as, for the message.
+
+    Raises
+    ------
+    CellTableError
+        Nothing says the unit, or the header contradicts itself or what is stated.
+    """
+    of_x, of_y = base_and_unit(header[at_x])[1], base_and_unit(header[at_y])[1]
     named = f"{header[at_x]!r}, {header[at_y]!r}"
     if of_x and of_y and of_x != of_y:
         raise CellTableError(f"expected x and y in one unit, found {named}; set cells.x and cells.y to a pair")
@@ -160,15 +175,18 @@ def _agreed_unit(header: Sequence[str], at_x: int, at_y: int, stated: Unit | Non
             f"expected the unit of the header, {UNIT_SIGNS[of_header]} ({named}), found cells.unit: {stated}; "
             f"set cells.unit to {of_header} or name other columns"
         )
-    unit = stated or (of_x if of_x == of_y else None)
+    unit = stated or (of_x if of_x == of_y else None) or (None if of_header else documented)
     if unit is None:
-        raise CellTableError(f"expected px or µm in the header of x and y, found {named}; set cells.unit to px or um")
+        raise CellTableError(
+            f"{source}: expected px or µm in the header of x and y, found {named}; set cells.unit to px or um"
+        )
     return unit
 
 
-def _nearest(header: Sequence[str], name: str) -> str:
-    by_plain = {_plain(column): column for column in header if column}
-    near = difflib.get_close_matches(_plain(name), list(by_plain), n=3, cutoff=0.0)
+def nearest_names(header: Sequence[str], name: str) -> str:
+    """List the three columns whose names are most like ``name``, for a message."""
+    by_plain = {plain_name(column): column for column in header if column}
+    near = difflib.get_close_matches(plain_name(name), list(by_plain), n=3, cutoff=0.0)
     return quoted_names([by_plain[plain] for plain in near])
 
 

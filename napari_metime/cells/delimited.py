@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from napari_metime.cells.rows import scan_rows
 from napari_metime.errors import CellTableError, MissingFileError
 
 MAX_TABLE_BYTES = 16_000_000_000
 MAX_LINE_BYTES = 1_000_000
 BLOCK_BYTES = 8_000_000
 CHUNK_ROWS = 50_000
-DELIMITERS = ",\t;"
+DELIMITERS = ",\t;|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,17 @@ def open_delimited(path: Path) -> Delimited:
     path = Path(path)
     try:
         _check_size(path)
-        first = _first_line(path)
-        _check_line_ends(path)
-        table = _describe(path, first, "utf-8-sig" if _is_utf8(path) else "latin-1")
+        encoding = _encoding(path)
+        first = _first_line(path, encoding)
+        table = _describe(path, first, encoding)
         _check_rows(table)
     except OSError as error:
         raise MissingFileError(
             f"expected a cell table at {path}, found {error.strerror or error}; check cells.path"
+        ) from error
+    except UnicodeError as error:  # only UTF-16 can be broken: what is no UTF-8 is read as latin-1
+        raise CellTableError(
+            f"{path.name}: expected text in UTF-16 as its first bytes say, found it broken; export the cells again"
         ) from error
     return table
 
@@ -89,28 +92,45 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _first_line(path: Path) -> bytes:
+def _encoding(path: Path) -> str:
     with path.open("rb") as file:
-        line = file.readline(MAX_LINE_BYTES)
-        start = line + file.read(65_536)
-    # No text table holds these; a spreadsheet, an archive or UTF-16 text does within its first bytes.
-    if any(byte < 9 for byte in start):
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+    # Each byte is something in latin-1, of which cp1252, what Windows writes, makes signs such as dashes of more bytes.
+    return next((name for name in ("utf-8-sig", "cp1252") if _is_text_in(path, name)), "latin-1")
+
+
+def _first_line(path: Path, encoding: str) -> bytes:
+    start = b""
+    for block in _blocks(path, encoding):
+        start += block
+        if len(start) > MAX_LINE_BYTES + 65_536:
+            break
+    line, end, _ = start.partition(b"\n")
+    # No text table holds these; a spreadsheet, an archive or UTF-16 without its mark does within its first bytes.
+    if any(byte < 9 for byte in start[: len(line) + 65_536]):
         raise CellTableError(f"{path.name}: expected a text table, found binary data; export the cells as CSV in UTF-8")
-    if len(line) == MAX_LINE_BYTES:
+    if len(line) >= MAX_LINE_BYTES:
         raise CellTableError(f"{path.name}: expected a header row, found a first line above 1 MB; export as CSV")
-    return line
+    return line + end
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of the text block by block, as they are but for a mark at the beginning; UTF-16 as UTF-8."""
+    decoder = codecs.getincrementaldecoder(encoding)() if encoding == "utf-16" else None
     with path.open("rb") as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
         while block := file.read(BLOCK_BYTES):
-            yield block
+            yield decoder.decode(block).encode() if decoder else block
+    if decoder:
+        yield decoder.decode(b"", final=True).encode()
 
 
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _is_text_in(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for block in _blocks(path):
+        for block in _blocks(path, encoding):
             decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -119,8 +139,9 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _describe(path: Path, first: bytes, encoding: str) -> Delimited:
-    line = first.decode(encoding).rstrip("\r\n")
-    delimiter = max(DELIMITERS, key=line.count)
+    line = first.decode("utf-8" if encoding == "utf-16" else encoding).rstrip("\r\n")
+    _refuse_lone_returns(path, first.count(b"\r") - first.count(b"\r\n"))
+    delimiter = max(DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
     try:
         names = tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True), ()))
     except csv.Error as error:
@@ -132,62 +153,30 @@ def _describe(path: Path, first: bytes, encoding: str) -> Delimited:
     return Delimited(path, encoding, delimiter, names)
 
 
-def _check_rows(table: Delimited) -> None:
-    quoted = any(b'"' in block for block in _blocks(table.path))
-    expected, n_seen, n_rows = len(table.header), 0, 0
-    for fields in _fields_of_quoted_rows(table) if quoted else _fields_of_plain_rows(table):
-        ragged = np.flatnonzero((fields > 0) & (fields != expected))
-        if ragged.size:
-            raise CellTableError(
-                f"{table.path.name}: expected {expected} fields in every row as in the header, found "
-                f"{fields[ragged[0]]} in row {n_seen + ragged[0] + 1} (the header is row 1); export the table again"
-            )
-        n_seen += fields.size
-        n_rows += int(np.count_nonzero(fields))
-    if n_rows < 2:
-        raise CellTableError(f"{table.path.name}: expected cells below the header, found no row; export them again")
-
-
-def _check_line_ends(path: Path) -> None:
-    # The parsers disagree on what a carriage return alone means, so that rows could shift unseen.
-    n_alone, before = 0, b""
-    for block in _blocks(path):
-        n_alone += block.count(b"\r") - block.count(b"\r\n")
-        n_alone -= before.endswith(b"\r") and block.startswith(b"\n")
-        before = block
-    if n_alone:
+def _refuse_lone_returns(path: Path, n_returns: int) -> None:
+    """Raise where carriage returns stand alone: the parsers disagree on what they mean, so that rows could shift."""
+    if n_returns:
         raise CellTableError(
-            f"{path.name}: expected rows that end in a line feed, found {n_alone} carriage returns without one; "
+            f"{path.name}: expected rows that end in a line feed, found {n_returns:,} carriage returns without one; "
             "save the table again as CSV"
         )
 
 
-def _fields_of_plain_rows(table: Delimited) -> Iterator[NDArray[np.intp]]:
-    """Yield the number of fields of each line, 0 for a blank one, block by block.
-
-    Counting bytes takes a fraction of the time of parsing; it is right only where nothing is quoted.
-    """
-    rest = b""
-    for block in chain(_blocks(table.path), (b"\n",)):
-        whole, end, rest = (rest + block).rpartition(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
-            raise CellTableError(f"{table.path.name}: expected rows of a table, found a line above 1 MB; export as CSV")
-        data = np.frombuffer(whole + end, dtype=np.uint8)
-        ends = np.flatnonzero(data == ord("\n"))
-        fields = np.diff(np.searchsorted(np.flatnonzero(data == ord(table.delimiter)), ends), prepend=0) + 1
-        length = np.diff(ends, prepend=-1) - 1
-        is_blank = (length == 0) | ((length == 1) & (data[ends - 1] == ord("\r")))
-        yield np.where(is_blank, 0, fields)
-
-
-def _fields_of_quoted_rows(table: Delimited) -> Iterator[NDArray[np.intp]]:
-    with table.path.open(encoding=table.encoding, newline="") as file:
-        lengths = map(len, csv.reader(file, delimiter=table.delimiter, strict=True))
-        try:
-            while (fields := np.fromiter(islice(lengths, 100_000), dtype=np.intp)).size:
-                yield fields
-        except csv.Error as error:
-            raise CellTableError(
-                f"{table.path.name}: expected rows of a table, found a broken field ({error}); "
-                "look for a quotation mark that is not closed"
-            ) from error
+def _check_rows(table: Delimited) -> None:
+    name, expected = table.path.name, len(table.header)
+    rows = scan_rows(_blocks(table.path, table.encoding), delimiter=table.delimiter, n_fields=expected)
+    if rows.longest > MAX_LINE_BYTES:
+        raise CellTableError(f"{name}: expected rows of a table, found a line above 1 MB; export as CSV")
+    _refuse_lone_returns(table.path, rows.n_lone_returns)
+    if rows.broken and not 0 < rows.ragged < rows.broken:
+        raise CellTableError(
+            f"{name}: expected rows of a table, found a broken field in row {rows.broken:,}; "
+            "look for a quotation mark that is not closed"
+        )
+    if rows.ragged:
+        raise CellTableError(
+            f"{name}: expected {expected} fields in every row as in the header, found {rows.ragged_fields} "
+            f"in row {rows.ragged} (the header is row 1); export the table again"
+        )
+    if rows.n_rows < 2:
+        raise CellTableError(f"{name}: expected cells below the header, found no row; export them again")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from napari_metime.cells.columns import CellColumns, find_columns
+from napari_metime.cells.columns import base_and_unit
+from napari_metime.cells.delimited_formats import CELL_TABLE, TableColumns, find_table_columns
 from napari_metime.errors import CellTableError
 
 
-def find(header: list[str], **options: str | None) -> CellColumns:
+def find(header: list[str], **options: str | None) -> TableColumns:
     given: dict[str, str | None] = {"x": None, "y": None, "type_column": None, "unit": None}
-    return find_columns(header, **(given | options))  # type: ignore[arg-type]
+    return find_table_columns(header, CELL_TABLE, **(given | options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ def find(header: list[str], **options: str | None) -> CellColumns:
 )
 def test_every_spelling_of_micrometre_is_known(micro: str) -> None:
     columns = find(["Class", f"Centroid X {micro}", f"Centroid Y {micro}"])
-    assert (columns.x, columns.y, columns.type, columns.unit) == (1, 2, 0, "um")
+    assert (columns.x, columns.y, columns.type, columns.unit) == ((1,), (2,), 0, "um")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,8 @@ def test_every_spelling_of_micrometre_is_known(micro: str) -> None:
 )
 def test_known_positions_are_recognised_with_their_unit(x: str, y: str, unit: str) -> None:
     columns = find(["id", y, x, "phenotype"])
-    assert columns == CellColumns(x=2, y=1, type=3, cell_id=0, unit=unit)  # type: ignore[arg-type]
+    found = (columns.x, columns.y, columns.type, columns.cell_id, columns.unit)
+    assert found == ((2,), (1,), 3, 0, unit)
 
 
 @pytest.mark.parametrize("name", ["Class", "Classification", "phenotype", "cell_type", "Cell Type", "type"])
@@ -49,8 +51,8 @@ def test_known_ids_are_recognised(name: str) -> None:
 
 def test_stated_unit_chooses_among_two_pairs() -> None:
     header = ["Class", "Centroid X px", "Centroid Y px", "Centroid X µm", "Centroid Y µm"]
-    assert find(header, unit="px").x == 1
-    assert find(header, unit="um").x == 3
+    assert find(header, unit="px").x == (1,)
+    assert find(header, unit="um").x == (3,)
     assert find(header).unit == "um"
 
 
@@ -65,16 +67,16 @@ def test_unit_against_the_header_names_both() -> None:
 
 def test_named_columns_win_over_known_ones() -> None:
     columns = find(["x_um", "y_um", "type", "a", "b", "kind"], x="a", y=" b ", type_column="kind", unit="px")
-    assert (columns.x, columns.y, columns.type) == (3, 4, 5)
+    assert (columns.x, columns.y, columns.type) == ((3,), (4,), 5)
 
 
 def test_named_column_may_differ_in_spelling_of_the_unit() -> None:
-    assert find(["Centroid X \u03bcm", "Centroid Y \u03bcm", "t"], x="Centroid X \u00b5m", type_column="T").x == 0
+    assert find(["Centroid X \u03bcm", "Centroid Y \u03bcm", "t"], x="Centroid X \u00b5m", type_column="T").x == (0,)
 
 
 def test_partner_of_a_named_column_is_found_in_its_own_pair() -> None:
     header = ["x_um", "y_um", "Centroid X px", "Centroid Y px", "type"]
-    assert find(header, x="Centroid X px").y == 3
+    assert find(header, x="Centroid X px").y == (3,)
     with pytest.raises(CellTableError, match=r"set cells.y to"):
         find([*header, "a"], x="a", unit="px")
 
@@ -85,9 +87,42 @@ def test_missing_column_names_the_nearest() -> None:
 
 
 def test_columns_that_are_not_used_may_repeat() -> None:
-    assert find(["", "", "Area", "Area", "x_um", "y_um", "type"]).x == 4
+    assert find(["", "", "Area", "Area", "x_um", "y_um", "type"]).x == (4,)
 
 
 def test_likely_columns_are_offered_where_none_is_known() -> None:
-    with pytest.raises(CellTableError, match=r"such as 'Cell X Position', 'Cell Y Position'$"):
-        find(["Cell ID", "Cell X Position", "Cell Y Position", "Phenotype"])
+    with pytest.raises(CellTableError, match=r"such as 'Nucleus X', 'Nucleus Y'$"):
+        find(["Cell ID", "Nucleus X", "Nucleus Y", "Phenotype"])
+
+
+def test_image_axes_are_not_taken_for_x_and_y() -> None:
+    columns = find(["label", "centroid-0", "centroid-1", "type"], unit="px")
+    assert (columns.x, columns.y) == ((2,), (1,))  # scikit-image counts rows first
+    with pytest.raises(CellTableError, match=r"set cells.unit to px or um"):
+        find(["label", "centroid-0", "centroid-1", "type"])
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "unit"),
+    [
+        ("Cell: Area µm^2", "cell: area", "um"),
+        ("Area \u00c2µm\u00c2²", "area", "um"),
+        ("area_um2", "area", "um"),
+        ("Entire Cell Area (pixels)", "entire cell area", "px"),
+        ("Entire Cell Area (square microns)", "entire cell area", "um"),
+        ("Entire Cell Area (percent)", "entire cell area percent", None),
+        ("x:x", "x", None),
+        ("x2", "x2", None),
+        ("Opal Opal (px)", "opal opal", "px"),
+    ],
+)
+def test_unit_is_split_from_the_name(name: str, base: str, unit: str | None) -> None:
+    assert base_and_unit(name) == (base, unit)
+
+
+def test_likely_type_columns_are_offered_first() -> None:
+    header = ["x_um", "y_um", *(f"CD{i}" for i in range(40)), "Leiden_cluster", "Cell lineage"]
+    with pytest.raises(
+        CellTableError, match=r"set cells.type to one of 'Leiden_cluster', 'Cell lineage', or cells.gates"
+    ):
+        find(header)

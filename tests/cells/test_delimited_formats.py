@@ -1,0 +1,248 @@
+"""Tables as the programs write them: told by their header, with places, unit, type and area where they are said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_metime.cells import propose_cell_gates
+from napari_metime.cells.delimited_formats import FORMATS, recognise_format
+from napari_metime.cells.reading import read_delimited_cells as read_cell_table
+from napari_metime.errors import CellTableError
+from napari_metime.section import CellTable
+
+QUPATH = "Image,Object ID,Object type,Name,Classification,Parent,ROI,Centroid X µm,Centroid Y µm,Cell: Area µm^2"
+INFORM = (
+    "Path\tSample Name\tTissue Category\tPhenotype\tCell ID\tTotal Cells\tTissue Category Area (pixels)\t"
+    "Cell Density (per megapixel)\tCell X Position\tCell Y Position\tEntire Cell Area (pixels)\tConfidence"
+)
+HALO = (
+    "Image Location,Analysis Region,Algorithm Name,Object Id,XMin,XMax,YMin,YMax,"
+    "CD3 (Opal 570) Positive Classification,"
+    "CD3 (Opal 570) Positive Nucleus Classification,CD3 (Opal 570) Nucleus Intensity,CD8 Positive,FOXP3 Positive,"
+    "Cell Area (µm²)"
+)
+MCMICRO = (
+    "CellID,DNA_1,CD8,Area,MajorAxisLength,MinorAxisLength,Eccentricity,Solidity,Extent,Orientation,"
+    "X_centroid,Y_centroid,phenotype"
+)
+SCIMAP = "CellID,CD8A,X_position,Y_position,Area,Solidity,phenotype"
+CELLPROFILER = (
+    "ImageNumber,ObjectNumber,AreaShape_Area,Intensity_MeanIntensity_CD8,Location_Center_X,Location_Center_Y,Class"
+)
+STEINBOCK = "Image,Object,area,centroid-0,centroid-1,axis_major_length,cell_type"
+CODEX = (
+    "cell_id:cell_id,region:region,tile_num:tile_num,x:x,y:y,z:z,x_tile:x_tile,y_tile:y_tile,size:size,cyc2:CD8,"
+    "ClusterName"
+)
+ROWS = {
+    "QuPath detections": (QUPATH, "a.tif,u-1,Cell,,Tumor: CD8,Root,Geometry,10.5,20.25,80\n"),
+    "inForm cells": (INFORM, "C:\\x\ta.im3\tTumor\tCD8\t1\t\t\t\t10.5\t20.25\t80\t97.57 %\n"),
+    "HALO objects": (HALO, "a.tif,Layer 1,Phenotyping,7,10,11,20,20.5,1,1,3.5,1,0,80\n"),
+    "MCMICRO cells": (MCMICRO, "7,1,2,80,3,4,0.5,0.9,0.7,0.1,10.5,20.25,CD8\n"),
+    "scimap cells": (SCIMAP, "7,1,10.5,20.25,80,0.9,CD8\n"),
+    "CellProfiler objects": (CELLPROFILER, "1,7,80,0.5,10.5,20.25,CD8\n"),
+    "steinbock objects": (STEINBOCK, "a.tiff,7,80,20.25,10.5,9,CD8\n"),
+    "CODEX cells": (CODEX, "7,1,3,10.5,20.25,4,1,2,80,5,CD8\n"),
+}
+
+
+def read(tmp_path: Path, header: str, rows: str, **options: object) -> CellTable:
+    path = tmp_path / "cells.csv"
+    path.write_text(f"{header}\n{rows}", encoding="utf-8")
+    given: dict[str, object] = {"x": None, "y": None, "type_column": None, "unit": None, "roles": {}}
+    return read_cell_table(path, **(given | options))  # type: ignore[arg-type]
+
+
+def test_every_format_is_tried_here() -> None:
+    assert list(ROWS) == [fmt.name for fmt in FORMATS]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_format_is_told_and_read(tmp_path: Path, name: str) -> None:
+    header, rows = ROWS[name]
+    options: dict[str, object] = {}
+    if name == "HALO objects":
+        options["gates"] = {"CD8": ("CD3+", "CD8+")}
+    if name in ("HALO objects", "scimap cells", "CODEX cells"):
+        options["unit"] = "px"
+    cells = read(tmp_path, header, rows, **options)
+    assert cells.note.startswith(f"{name}, 1 cells, ")
+    assert (cells.x.tolist(), cells.y.tolist()) == ([10.5], [20.25])
+    assert cells.type.tolist() == ["Tumor: CD8" if name == "QuPath detections" else "CD8"]
+    assert cells.unit == ("um" if name == "QuPath detections" else "px")
+    assert cells.cell_id.tolist() == {"QuPath detections": ["u-1"], "inForm cells": ["1"]}.get(name, ["7"])
+    if name == "CODEX cells":
+        assert cells.area.size == 0  # its size counts voxels
+    elif name == "HALO objects":
+        np.testing.assert_allclose(cells.area, np.pi / 4 * 1 * 0.5)
+    else:
+        assert cells.area.tolist() == [80]
+    assert cells.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["HALO objects", "scimap cells", "CODEX cells"])
+def test_unit_that_nobody_says_is_asked_for(tmp_path: Path, name: str) -> None:
+    gates = {"gates": {"CD8": ("CD8+",)}} if name == "HALO objects" else {}
+    with pytest.raises(CellTableError, match=r"set cells.unit to px or um"):
+        read(tmp_path, *ROWS[name], **gates)
+
+
+@pytest.mark.parametrize("name", ["MCMICRO cells", "CellProfiler objects", "steinbock objects", "inForm cells"])
+def test_stated_unit_wins_over_the_documented_one(tmp_path: Path, name: str) -> None:
+    cells = read(tmp_path, *ROWS[name], unit="um")
+    assert cells.unit == "um"
+    assert cells.area.size == 0  # that column is in px
+    assert "is not used, since it is not in µm²" in cells.note
+
+
+def test_mcmicro_without_its_ids_is_still_known(tmp_path: Path) -> None:
+    header, rows = ROWS["MCMICRO cells"]
+    cells = read(tmp_path, header.replace("CellID", ""), rows)
+    assert cells.note.startswith("MCMICRO cells, 1 cells, centroids in px")
+    assert cells.cell_id.tolist() == ["1"]
+
+
+def test_documented_unit_is_told(tmp_path: Path) -> None:
+    assert "centroids in px (as MCMICRO documents), type in 'phenotype'" in read(tmp_path, *ROWS["MCMICRO cells"]).note
+
+
+def test_other_columns_of_a_known_program_have_no_documented_unit(tmp_path: Path) -> None:
+    with pytest.raises(CellTableError, match=r"found 'MajorAxisLength', 'MinorAxisLength'; set cells.unit"):
+        read(tmp_path, *ROWS["MCMICRO cells"], x="MajorAxisLength", y="MinorAxisLength")
+
+
+def test_xenium_centroids_are_not_taken_for_those_of_mcmicro() -> None:
+    header = ["cell_id", "x_centroid", "y_centroid", "transcript_counts", "cell_area", "nucleus_area", "type"]
+    assert recognise_format(header).name == "Cell table"
+
+
+@pytest.mark.parametrize(("beside", "unit"), [("(pixels)", "px"), ("(microns)", "um"), ("(square microns)", "um")])
+def test_places_of_inform_have_the_unit_of_the_columns_beside(tmp_path: Path, beside: str, unit: str) -> None:
+    header = INFORM.replace("(pixels)", beside)
+    cells = read(tmp_path, header, ROWS["inForm cells"][1])
+    assert cells.unit == unit
+    assert "(as the columns beside them)" in cells.note
+
+
+def test_places_of_inform_without_such_columns_need_a_unit(tmp_path: Path) -> None:
+    with pytest.raises(CellTableError, match=r"'Cell X Position', 'Cell Y Position'; set cells.unit to px or um"):
+        read(tmp_path, "Phenotype\tCell X Position\tCell Y Position", "CD8\t1\t2\n")
+    with pytest.raises(CellTableError, match=r"set cells.unit"):  # two units beside
+        read(tmp_path, INFORM + "\tDistance (microns)", ROWS["inForm cells"][1].replace("\n", "\t4\n"))
+
+
+def test_annotations_among_the_cells_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = ROWS["QuPath detections"][1]
+    rows += rows.replace("Cell", "Annotation") + rows.replace("Cell", "Detection").replace("u-1", "u-2")
+    cells = read(tmp_path, QUPATH, rows)
+    assert cells.cell_id.tolist() == ["u-1", "u-2"]
+    assert cells.warnings == ("1 of 3 rows are 'Annotation' in 'Object type'; left out",)
+
+
+def test_cells_of_several_images_are_told(tmp_path: Path) -> None:
+    rows = ROWS["steinbock objects"][1]
+    cells = read(tmp_path, STEINBOCK, rows + rows.replace("a.tiff", "b.tiff"))
+    assert cells.n_cells == 2
+    assert cells.warnings == (
+        "the cells are of 2 images in 'Image' ('a.tiff', 'b.tiff') but are taken as of one; keep the rows of one image",
+    )
+
+
+def test_qupath_area_in_another_unit_is_not_used(tmp_path: Path) -> None:
+    cells = read(
+        tmp_path, QUPATH.replace("Centroid X µm", "Centroid X px").replace("Y µm", "Y px"), ROWS["QuPath detections"][1]
+    )
+    assert (cells.unit, cells.area.size) == ("px", 0)
+
+
+def test_areas_that_are_no_areas_are_unknown(tmp_path: Path) -> None:
+    row = ROWS["MCMICRO cells"][1]
+    cells = read(tmp_path, MCMICRO, row + row.replace("80", "0") + row.replace("80", "") + row.replace("80", "-4"))
+    np.testing.assert_array_equal(cells.area, [80, np.nan, np.nan, np.nan])
+
+
+def test_boxes_in_px_tell_the_size_of_a_px_and_wrong_ones_warn(tmp_path: Path) -> None:
+    row = "a.tif,Layer 1,Phenotyping,7,10,20,20,40,1,1,3.5,1,0,39.27\n"  # an ellipse of 10 x 20 px of 0.5 µm
+    gates = {"CD8": ("CD8+",)}
+    cells = read(tmp_path, HALO, row, unit="px", gates=gates)
+    assert "by 'Cell Area (µm²)' a px is some 0.50 µm" in cells.note
+    cells = read(tmp_path, HALO, row, unit="um", gates=gates)
+    assert cells.area.tolist() == [39.27]
+    assert cells.warnings == ("the areas are 0.25 times those of the boxes in µm²: check whether cells.unit is um",)
+    assert read(tmp_path, HALO, row.replace("39.27", "157.1"), unit="um", gates=gates).warnings == ()
+
+
+def test_areas_in_px_beside_boxes_in_um_tell_no_size_of_a_px(tmp_path: Path) -> None:
+    row = "a.tif,Layer 1,Phenotyping,7,10,20,20,40,1,1,3.5,1,0,628.3\n"
+    cells = read(tmp_path, HALO.replace("(µm²)", "(px²)"), row, unit="um", gates={"CD8": ("CD8+",)})
+    np.testing.assert_allclose(cells.area, np.pi / 4 * 200)
+    assert "a px is" not in cells.note
+
+
+def test_documented_unit_does_not_go_with_half_of_another(tmp_path: Path) -> None:
+    header = MCMICRO.replace("X_centroid", "X_centroid (µm)")
+    with pytest.raises(CellTableError, match=r"set cells.unit to px or um"):
+        read(tmp_path, header, ROWS["MCMICRO cells"][1], x="X_centroid (µm)", y="Y_centroid")
+
+
+def test_table_of_markers_without_types_offers_gates(tmp_path: Path) -> None:
+    with pytest.raises(CellTableError, match=r"set cells.gates to \{Treg: \[CD3\+, FOXP3\+\], CD8 T: \[CD3\+, CD8\+\]"):
+        read(tmp_path, *ROWS["HALO objects"], unit="px")
+
+
+def test_real_inform_tables_of_both_decimal_signs_are_the_same(metime_data: Path) -> None:
+    folder = metime_data / "cells" / "phenoptr"
+    tables = [
+        read_cell_table(
+            folder / f"FIHC4__0929309_HP_IM3_2_{name}.txt",
+            x=None,
+            y=None,
+            type_column=None,
+            unit=None,
+            roles={"effector": ("Cytotoxic T",)},
+            type_probability="Confidence",
+        )
+        for name in ("cell_seg_data", "comma_cell_seg_data")
+    ]
+    for cells in tables:
+        assert cells.note.startswith(
+            "inForm cells, 270 cells, positions in px (as the columns beside them), type in 'Ph"
+        )
+        assert cells.warnings == ()
+        assert (cells.x[:3].tolist(), cells.y[:3].tolist()) == ([268, 142, 233], [6, 7, 5])
+        assert cells.area[:3].tolist() == [226, 268, 192]
+        np.testing.assert_allclose(cells.type_probability[:3], [0.9757, 0.7143, 0.9977], rtol=1e-12)
+        assert np.count_nonzero(cells.has_role("effector")) == 6
+    np.testing.assert_array_equal(tables[0].type_probability, tables[1].type_probability)
+
+
+def test_real_halo_table_is_typed_by_its_markers(metime_data: Path) -> None:
+    path = metime_data / "cells" / "halo" / "TMA1_3B.csv"
+    gates = propose_cell_gates(path)
+    assert gates == {"Treg": ("CD3+", "FOXP3+"), "CD8 T": ("CD3+", "CD8+"), "T cell": ("CD3+",)}
+    cells = read_cell_table(
+        path, x=None, y=None, type_column=None, unit="px", roles={"suppressor": ("Treg",)}, gates=gates
+    )
+    assert cells.note.startswith("HALO objects, 3,803 cells, centres of the bounding boxes in px, type by cells.gates")
+    assert "a px is some 0.50 µm" in cells.note
+    assert (cells.x[0], cells.y[0]) == ((1290 + 1312) / 2, (2393 + 2409) / 2)
+    assert cells.area[0] == np.pi / 4 * 22 * 16
+    # HALO's own columns say as many: CD3..FOXP3. and CD3..CD8.
+    assert np.count_nonzero(cells.type == "Treg") == 3
+    assert np.count_nonzero(cells.type == "CD8 T") == 3
+    assert np.count_nonzero(cells.type == "unassigned") == np.count_nonzero(cells.role == "other") - 3 - 11
+
+
+def test_real_scimap_table_by_levels(metime_data: Path) -> None:
+    path = metime_data / "cells" / "scimap" / "example_data.csv"
+    given = {"x": None, "y": None, "type_column": None, "roles": {}, "gates": {"CD8 T": ("CD3D > 2000", "CD8A > 2000")}}
+    with pytest.raises(CellTableError, match=r"found 'X_position', 'Y_position'; set cells.unit"):
+        read_cell_table(path, unit=None, **given)  # type: ignore[arg-type]
+    cells = read_cell_table(path, unit="px", **given)  # type: ignore[arg-type]
+    assert cells.n_cells == 3029
+    assert (cells.x[0], cells.y[0], cells.area[0]) == (107.0075758, 735.0378788, 132)
+    table = np.genfromtxt(path, delimiter=",", names=True)
+    np.testing.assert_array_equal(cells.type == "CD8 T", (table["CD3D"] > 2000) & (table["CD8A"] > 2000))
