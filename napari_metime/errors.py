@@ -30,6 +30,10 @@ class CellTableError(MetimeError, ValueError):
     """The cell table cannot be read as cells with places and types."""
 
 
+class MicroscopyError(MetimeError, ValueError):
+    """The microscopy image cannot be read, or has not what was asked of it."""
+
+
 class AlignmentError(MetimeError, ValueError):
     """The cells cannot be brought into the section frame."""
 

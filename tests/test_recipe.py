@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from napari_metime.errors import MissingFileError, RecipeError
-from napari_metime.recipe import dump_recipe, input_files, load_recipe
+from napari_metime.recipe import AlignRecipe, Recipe, dump_recipe, input_files, load_recipe
 
 MINIMAL = """
 metime: 1
@@ -54,11 +56,47 @@ def refusal(folder: Path, text: str) -> str:
 def test_the_recipe_of_the_design_is_taken_and_says_the_same_when_written(tmp_path: Path) -> None:
     recipe, wanted = load(tmp_path, FULL), yaml.safe_load(FULL)
     written = yaml.safe_load(dump_recipe(recipe, folder=tmp_path))
-    of_the_reader = {
-        "reference_mz": None, "normalize_table": None, "recalibrate": "none", "lock_mz": [], "plane": None,
-        "skip_broken": False,
+    beyond_the_design = {
+        "ims": {
+            "reference_mz": None, "normalize_table": None, "recalibrate": "none", "lock_mz": [], "plane": None,
+            "skip_broken": False,
+        },
+        "tissue": {"exclude": None},
+        "cells": {"labels": None, "gates": {}, "type_probability": None},
+        "align": {"mirrored": False, "extra_error_um": 0.0, "refine": None},
     }  # fmt: skip
-    assert written == {**wanted, "ims": {**wanted["ims"], **of_the_reader}}
+    assert written.pop("microscopy") is None
+    assert written == wanted | {part: wanted[part] | keys for part, keys in beyond_the_design.items()}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("align: {landmarks: l.csv, refine: {too: tic}}", "found 'align.refine.too'; the nearest known key is 'to'"),
+        ("align: {landmarks: l.csv, refine: {to: tics}}", "align.refine.to: should be 'tic'"),
+        ("align: {landmarks: l.csv, extra_error_um: -1}", "align.extra_error_um: should be greater"),
+        ("align: {landmarks: l.csv, inverse: true}", "say how path is taken; remove them"),
+        ("align: {path: t.txt, landmarks: l.csv}", "align: must have either landmarks or matrix, or a path"),
+        ("microscopy: {channels: {A: 1}}", "expected the key 'microscopy.path'"),
+        ("microscopy: {path: he.tif, channels: {A: -1}}", "should be greater than or equal to 0"),
+        ("microscopy: {file: he.tif}", "found 'microscopy.file'"),
+    ],
+)
+def test_settings_of_the_alignment_that_cannot_be_meant_are_refused(tmp_path: Path, lines: str, words: str) -> None:
+    assert words in refusal(tmp_path, f"{MINIMAL}\n{lines}\n")
+
+
+def test_what_brings_the_cells_onto_the_section_is_written_as_it_was_read(tmp_path: Path) -> None:
+    text = (
+        MINIMAL
+        + """
+microscopy: {path: he.ome.tif, channels: {PD-L1: 3}}
+align: {path: itk.txt, extra_error_um: 12, refine: {channel: 0, to: 885.55, transform: bspline}}
+"""
+    )
+    recipe = load(tmp_path, text)
+    assert load(tmp_path, dump_recipe(recipe, folder=tmp_path)) == recipe
+    assert {tmp_path / "he.ome.tif", tmp_path / "itk.txt"} <= set(input_files(recipe))
 
 
 @pytest.mark.parametrize(
@@ -166,3 +204,22 @@ def test_a_missing_recipe_is_a_missing_file(tmp_path: Path) -> None:
 
 def test_a_number_is_a_name(tmp_path: Path) -> None:
     assert load(tmp_path, MINIMAL.replace("id: S1", "id: 7")).section.id == "7"
+
+
+def test_every_key_is_told_in_the_docs() -> None:
+    """In the table of its section, in the words that the forms of the window show."""
+    text = (Path(__file__).parents[1] / "docs" / "recipe.md").read_text(encoding="utf-8")
+    tables = {part.partition("\n")[0]: part for part in text.split("### ")[1:]}
+    models = {**Recipe.model_fields, "align.refine": AlignRecipe.model_fields["refine"]}
+    told = 0
+    for section, field in models.items():
+        forms = (field.annotation, *get_args(field.annotation))
+        for model in (form for form in forms if isinstance(form, type) and issubclass(form, BaseModel)):
+            for key, inner in model.model_fields.items():
+                (row,) = [line for line in tables[section].splitlines() if line.startswith(f"| `{key}` |")]
+                assert inner.description, key
+                assert inner.description in row
+                told += 1
+    assert told > 50
+    assert "`metime`" in text
+    assert "`seed`" in text

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from napari_metime.recipe.files import dump_recipe, input_files, is_path, load_recipe, parse_part, parse_recipe
+from napari_metime.recipe.files import (
+    dump_recipe,
+    input_files,
+    is_path,
+    load_recipe,
+    microscopy_channel,
+    parse_part,
+    parse_recipe,
+)
 from napari_metime.recipe.parts import (
     MAX_MZ,
     ROLE_KEYS,
@@ -12,8 +20,10 @@ from napari_metime.recipe.parts import (
     ChannelsRecipe,
     ExportRecipe,
     ImsRecipe,
+    MicroscopyRecipe,
     NichesRecipe,
     Recipe,
+    RefineRecipe,
     RoleKey,
     SectionRecipe,
     TissueRecipe,
@@ -28,8 +38,10 @@ __all__ = [
     "ChannelsRecipe",
     "ExportRecipe",
     "ImsRecipe",
+    "MicroscopyRecipe",
     "NichesRecipe",
     "Recipe",
+    "RefineRecipe",
     "RoleKey",
     "SectionRecipe",
     "TissueRecipe",
@@ -37,6 +49,7 @@ __all__ = [
     "input_files",
     "is_path",
     "load_recipe",
+    "microscopy_channel",
     "parse_part",
     "parse_recipe",
 ]

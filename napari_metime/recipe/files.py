@@ -14,8 +14,9 @@ from napari_metime.recipe.parts import Recipe
 from napari_metime.recipe.words import describe
 
 MAX_RECIPE_BYTES = 1_000_000
+_OF_MICROSCOPY = "microscopy:"
 _WORDS_THAT_ARE_NOT_PATHS = {
-    ("tissue", "method"): {"auto", "otsu", "clusters", "none"},
+    ("tissue", "method"): {"auto", "otsu", "clusters", "cells", "none"},
     ("channels", "panel"): {"builtin"},
     ("niches", "domain"): {"tumor_bed", "tissue"},
 }
@@ -23,10 +24,14 @@ _PATHS = (
     ("ims", "path"),
     ("ims", "normalize_table"),
     ("tissue", "method"),
+    ("tissue", "exclude"),
     ("channels", "panel"),
     ("channels", "images"),
     ("cells", "path"),
+    ("cells", "labels"),
+    ("microscopy", "path"),
     ("align", "landmarks"),
+    ("align", "path"),
     ("niches", "domain"),
 )
 
@@ -101,7 +106,10 @@ def dump_recipe(recipe: Recipe, *, folder: Path) -> str:
     """Write a recipe as YAML with every default filled in, its paths relative to ``folder``."""
     values = recipe.model_dump(mode="json")
     if isinstance(values["align"], dict):
-        unused = ("matrix",) if values["align"]["matrix"] is None else ("landmarks", "transform")
+        sources = ("landmarks", "matrix", "path")
+        unused = {key for key in sources if values["align"][key] is None}
+        unused |= {"transform", "mirrored"} if "landmarks" in unused else set()
+        unused |= {"inverse", "source_pixel_um", "target_pixel_um"} if "path" in unused else set()
         values["align"] = {k: v for k, v in values["align"].items() if k not in unused}
     values = _map_paths(values, lambda p: _relative(p, folder))
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
@@ -121,7 +129,15 @@ def input_files(recipe: Recipe) -> tuple[Path, ...]:
 
 def is_path(section: str, key: str, value: str | None) -> bool:
     """Whether a value that may be a word or a path is a path."""
-    return bool(value) and value not in _WORDS_THAT_ARE_NOT_PATHS.get((section, key), set())
+    words = _WORDS_THAT_ARE_NOT_PATHS.get((section, key))
+    if not value or words is None:
+        return bool(value)
+    return value not in words and microscopy_channel(value) is None
+
+
+def microscopy_channel(value: str) -> str | None:
+    """Return NAME of a mask by a channel of the microscopy, ``microscopy:NAME``; None where it is something else."""
+    return value.removeprefix(_OF_MICROSCOPY) if value.startswith(_OF_MICROSCOPY) else None
 
 
 def _map_paths(values: dict[str, Any], change: Any) -> dict[str, Any]:

@@ -80,7 +80,13 @@ class TissueRecipe(_Part):
     """Which pixels are tissue."""
 
     method: str = Field(
-        "auto", min_length=1, description="auto, otsu, clusters, none, or the path of a mask image on the grid"
+        "auto",
+        min_length=1,
+        description="auto, otsu, clusters, cells (within 50 µm of one), none, microscopy:NAME (a bright channel), "
+        "or the path of a mask image on the grid or of GeoJSON polygons (µm)",
+    )
+    exclude: Path | None = Field(
+        None, description="What counts as not there (folds, holes, necrosis): a mask image or GeoJSON polygons (µm)"
     )
 
 
@@ -96,12 +102,21 @@ class ChannelsRecipe(_Part):
 class CellsRecipe(_Part):
     """The cell table and what its types count as."""
 
-    path: Path = Field(description="Cell table (CSV or TSV)")
+    path: Path = Field(description="Cells: CSV or TSV, GeoJSON, .h5ad, or a label mask (TIFF)")
     x: str | None = Field(None, description="Column of x; empty = recognised")
     y: str | None = Field(None, description="Column of y; empty = recognised")
     type: str | None = Field(None, description="Column of the cell type; empty = recognised")
     unit: Literal["px", "um"] | None = Field(None, description="Unit of x and y; empty = as the header says")
     pixel_size_um: POSITIVE | None = Field(None, description="µm per microscope pixel, for px without a fitted scale")
+    labels: Path | None = Field(
+        None, description="Label mask (TIFF) whose numbers are the ids of the table; gives the areas of the cells"
+    )
+    gates: dict[str, tuple[str, ...]] = Field(
+        {}, description="Types by markers, the first that holds: {CD8 T: [CD3+, CD8+]}, or with a level: CD8 > 2.5"
+    )
+    type_probability: str | None = Field(
+        None, description="Column of how likely the type is right (0 to 1); empty = taken as sure"
+    )
     roles: dict[RoleKey, tuple[str, ...]] = Field(
         description="Cell types that count as effector, suppressor and tumor; all others count as other"
     )
@@ -127,19 +142,61 @@ class CellsRecipe(_Part):
         return value
 
 
+class MicroscopyRecipe(_Part):
+    """An image in the frame of the cells: in the pixels that they are counted in, or in their µm by its pixel size."""
+
+    path: Path = Field(description="OME-TIFF, TIFF or OME-Zarr")
+    pixel_size_um: POSITIVE | None = Field(None, description="µm per pixel; empty = the file's own")
+    channels: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {}, description="Channels to measure on the grid, by the name that the tables use: {PD-L1: 3}; counted from 0"
+    )
+
+
+class RefineRecipe(_Part):
+    """How the alignment is made better by the images themselves."""
+
+    channel: Literal["cells"] | Annotated[int, Field(ge=0)] = Field(
+        "cells", description="What moves: the density of the cells, or a channel of the microscopy, counted from 0"
+    )
+    to: Literal["tic", "components"] | MZ = Field(
+        "components", description="What stays: the total ion current, the first component of the spectra, or an m/z"
+    )
+    transform: Literal["rigid", "affine", "bspline"] = Field("affine", description="What may change")
+
+
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+
+
 class AlignRecipe(_Part):
     """How the cells come into the section frame."""
 
     landmarks: Path | None = Field(None, description="landmarks.csv: source_x, source_y, target_x_um, target_y_um")
-    transform: Literal["rigid", "similarity", "affine"] = Field("similarity", description="What the landmarks fit")
-    matrix: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = Field(
-        None, description="3 x 3 on (x, y, 1), from the cell table's own unit to section µm"
+    transform: Literal["rigid", "similarity", "affine", "thin_plate"] = Field(
+        "similarity", description="What the landmarks fit"
     )
+    mirrored: bool = Field(False, description="Whether one of the two images is mirrored (rigid, similarity)")
+    matrix: Matrix | None = Field(None, description="3 x 3 on (x, y, 1), from the cell table's own unit to section µm")
+    path: Path | None = Field(
+        None, description="A transform that others made: 3 x 3 matrix, QuPath affine, napari-imsmicrolink, ITK text"
+    )
+    inverse: bool = Field(False, description="Take path the other way round than its format is taken by itself")
+    source_pixel_um: POSITIVE | None = Field(
+        None, description="µm of a pixel of the cells, where path counts them in µm and the table in px"
+    )
+    target_pixel_um: POSITIVE | None = Field(
+        None, description="µm of a pixel of the section, where path counts it in pixels; empty = path counts in µm"
+    )
+    extra_error_um: float = Field(
+        0.0, ge=0, le=10_000, description="What else the places may be off, in µm: for a serial section"
+    )
+    refine: RefineRecipe | None = Field(None, description="Refine by the images; empty = as the above says")
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> AlignRecipe:
-        if (self.landmarks is None) == (self.matrix is None):
-            raise ValueError("must have either landmarks or matrix (or write align: none)")
+    def _one_of_three(self) -> AlignRecipe:
+        if sum(source is not None for source in (self.landmarks, self.matrix, self.path)) != 1:
+            raise ValueError("must have either landmarks or matrix, or a path (or write align: none)")
+        if self.path is None and (self.inverse or self.source_pixel_um or self.target_pixel_um):
+            raise ValueError("inverse, source_pixel_um and target_pixel_um say how path is taken; remove them")
         if self.matrix is not None:
             (a, b, _), (d, e, _), last = self.matrix
             if not all(abs(v) <= 1e9 for row in self.matrix for v in row) or tuple(last) != (0, 0, 1):
@@ -153,7 +210,10 @@ class NichesRecipe(_Part):
     """Where to look for niches and how sure to be."""
 
     domain: str = Field(
-        "tumor_bed", min_length=1, description="tumor_bed, tissue, or the path of a mask image or GeoJSON polygons (µm)"
+        "tumor_bed",
+        min_length=1,
+        description="tumor_bed (by the cells), tissue, microscopy:NAME (a bright channel), or the path of a mask image "
+        "or GeoJSON polygons (µm)",
     )
     radius_um: Literal["auto"] | POSITIVE = Field("auto", description="Window radius in µm; auto = from the effectors")
     n_permutations: int = Field(999, ge=19, le=100_000, description="Random labellings")
@@ -187,6 +247,7 @@ class Recipe(_Part):
     tissue: TissueRecipe = TissueRecipe()
     channels: ChannelsRecipe = ChannelsRecipe()
     cells: CellsRecipe
+    microscopy: MicroscopyRecipe | None = None
     align: AlignRecipe | Literal["none"] = "none"
     niches: NichesRecipe = NichesRecipe()
     associations: AssociationsRecipe = AssociationsRecipe()

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from napari_metime.recipe.parts import (
-    ROLE_KEYS,
-    AlignRecipe,
-    AssociationsRecipe,
-    CellsRecipe,
-    ChannelsRecipe,
-    ExportRecipe,
-    ImsRecipe,
-    NichesRecipe,
-    Recipe,
-    SectionRecipe,
-    TissueRecipe,
-)
+from napari_metime.recipe.parts import ROLE_KEYS, Recipe, RefineRecipe
 
 
 def describe(error: ValidationError, *, inside: tuple[str, ...] = ()) -> str:
@@ -67,13 +56,16 @@ def _known_keys(where: list[str]) -> list[str]:
         return list(ROLE_KEYS)
     model: type[BaseModel] = Recipe
     for key in where:
-        model = AlignRecipe if key == "align" else cast("type[BaseModel]", model.model_fields[key].annotation)
+        model = next(_models_of(model.model_fields[key].annotation))
     return list(model.model_fields)
 
 
-_KEYS = frozenset(ROLE_KEYS).union(
-    Recipe.model_fields, *(part.model_fields for part in (
-        SectionRecipe, ImsRecipe, TissueRecipe, ChannelsRecipe, CellsRecipe, AlignRecipe, NichesRecipe,
-        AssociationsRecipe, ExportRecipe,
-    )),
-)  # fmt: skip
+def _models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the sections of a recipe that a value may be: itself, or one of its forms."""
+    for form in (annotation, *get_args(annotation)):
+        if isinstance(form, type) and issubclass(form, BaseModel):
+            yield form
+
+
+_PARTS = [part for section in Recipe.model_fields.values() for part in _models_of(section.annotation)]
+_KEYS = frozenset(ROLE_KEYS).union(Recipe.model_fields, RefineRecipe.model_fields, *(p.model_fields for p in _PARTS))

@@ -7,8 +7,18 @@ centre of grid pixel (0, 0). Images are arrays of shape (rows, cols).
 from __future__ import annotations
 
 from napari_metime.section.cells import ROLES, Alignment, AlignmentKind, CellTable, Outlines, Role, Warp
-from napari_metime.section.imaging import Channel, ChannelSet, Dataset, Grid, Progress, Tissue, no_progress
-from napari_metime.section.results import NicheMap, NicheResult, SectionResult
+from napari_metime.section.imaging import (
+    Channel,
+    ChannelSet,
+    Dataset,
+    Grid,
+    LeftOut,
+    Progress,
+    Tissue,
+    no_progress,
+    share_of,
+)
+from napari_metime.section.results import NicheMap, NicheResult, RefinedFrom, SectionResult
 
 __all__ = [
     "ROLES",
@@ -19,13 +29,16 @@ __all__ = [
     "ChannelSet",
     "Dataset",
     "Grid",
+    "LeftOut",
     "NicheMap",
     "NicheResult",
     "Outlines",
     "Progress",
+    "RefinedFrom",
     "Role",
     "SectionResult",
     "Tissue",
     "Warp",
     "no_progress",
+    "share_of",
 ]

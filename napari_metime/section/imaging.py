@@ -21,6 +21,11 @@ def no_progress(fraction: float, text: str) -> None:
     """Report nothing: the default where nobody watches."""
 
 
+def share_of(on_progress: Progress, low: float, high: float) -> Progress:
+    """Return a progress of its own for a part of the work, which is told on as ``low`` to ``high`` of the whole."""
+    return lambda done, text: on_progress(low + (high - low) * done, text)
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The pixel grid: bounding box of the coordinates that have a spectrum.
@@ -142,6 +147,22 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """Pixels of which nothing can be said, and why. They are not available in anything that is found: never cold.
+
+    Parameters
+    ----------
+    reason : what holds for them, as ``without a spectrum``
+    mask : ndarray of shape (rows, cols), bool
+    n_cells : cells that lie there, which count nowhere
+    """
+
+    reason: str
+    mask: NDArray[np.bool_]
+    n_cells: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Tissue:
     """On-tissue pixels, and how they were found.
 
@@ -150,11 +171,13 @@ class Tissue:
     mask : ndarray of shape (rows, cols), bool
     method : the recipe's word, or ``painted`` after a person changed it
     note : one sentence for the user
+    left_out : what a person took out of it; none of its pixels is in ``mask``
     """
 
     mask: NDArray[np.bool_]
     method: str
     note: str
+    left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mask.dtype != bool or self.mask.ndim != 2:

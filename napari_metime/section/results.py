@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.section.cells import Alignment, CellTable
-from napari_metime.section.imaging import ChannelSet, Dataset, Tissue
+from napari_metime.section.imaging import ChannelSet, Dataset, LeftOut, Tissue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +53,7 @@ class NicheResult:
     Parameters
     ----------
     regions, associations, gradients, cells : the rows of the tables of the same name
+    left_out : where nothing can be said; no pixel has two reasons
     """
 
     map: NicheMap
@@ -61,11 +62,48 @@ class NicheResult:
     gradients: pd.DataFrame
     cells: pd.DataFrame
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Pixels of which something can be said, shape (rows, cols)."""
+        nowhere = np.zeros(self.map.domain.shape, dtype=bool)
+        return ~np.asarray(np.logical_or.reduce([nowhere, *(part.mask for part in self.left_out)]), dtype=bool)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RefinedFrom:
+    """What became of refining the alignment by the images.
+
+    Parameters
+    ----------
+    rough : the alignment before
+    accepted : whether the refined one was taken; otherwise the rough one was kept
+    note : what was done, or why not, in one sentence
+    before_bits, after_bits : mutual information of the two images before and after; NaN where nothing was compared
+    p_chance : how likely an image of other tissue fits as well; NaN where it was not asked
+    moved_um : the farthest that a place of the tissue was moved, or would have been
+    """
+
+    rough: Alignment
+    accepted: bool
+    note: str
+    before_bits: float = float("nan")
+    after_bits: float = float("nan")
+    p_chance: float = float("nan")
+    moved_um: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SectionResult:
-    """Everything that one run found; ``source_unit`` is the unit that the cell table came in."""
+    """Everything that one run found.
+
+    Parameters
+    ----------
+    source_unit : the unit that the cell table came in
+    microscopy_note : what the microscopy was recognised as; empty without one
+    refined_from : what became of refining the alignment; None where that was not asked
+    """
 
     dataset: Dataset
     tissue: Tissue
@@ -74,6 +112,8 @@ class SectionResult:
     alignment: Alignment
     niches: NicheResult
     source_unit: Literal["px", "um"] = "um"
+    microscopy_note: str = ""
+    refined_from: RefinedFrom | None = None
     started: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
 
