@@ -1,27 +1,38 @@
-"""Transforms of the plane from landmarks, and how far they are off.
-
-Points are complex numbers here: in two dimensions a rotation with scale is one complex factor, so
-rigid and similarity fits are closed formulas.
-"""
+"""Transforms of the plane from landmarks, and how far they are off."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_metime.alignment.plane_fits import (
+    PlaneKind,
+    Points,
+    apply_fit,
+    fit_plane,
+    is_degenerate,
+    is_flat,
+    is_one_place,
+    leave_one_out_um,
+    matrix_of,
+    points,
+    rms,
+    spread,
+)
+from napari_metime.alignment.thin_plate import fit_plate
 from napari_metime.errors import AlignmentError
 from napari_metime.section import Alignment
 
-Kind = Literal["rigid", "similarity", "affine"]
-FEWEST: dict[Kind, int] = {"rigid": 2, "similarity": 2, "affine": 3}
-# Narrower than this (minor over major spread), points fix no affine: clicks alone scatter as much.
-LINE_RATIO = 1e-3
+Kind = Literal["rigid", "similarity", "affine", "thin_plate"]
+FEWEST: dict[Kind, int] = {"rigid": 2, "similarity": 2, "affine": 3, "thin_plate": 4}
 # Mirrored: the mirrored fit is three times better, and the plain one is off by more than 1 % of the spread.
 MIRROR_GAIN = 3.0
 MIRROR_FLOOR = 0.01
 MAX_COORDINATE = 1e12
+N_GRID = 41  # places a side, at which a plate is looked at for folds
 
 
 def from_matrix(matrix: ArrayLike) -> Alignment:
@@ -53,105 +64,87 @@ def from_scale(scale_um: float) -> Alignment:
     return Alignment(np.diag([_checked_scale(scale_um)] * 2 + [1.0]), "none")
 
 
-def fit_landmarks(landmarks: NDArray[np.float64], kind: Kind, *, source_scale: float = 1.0) -> Alignment:
+def fit_landmarks(
+    landmarks: NDArray[np.float64], kind: Kind, *, source_scale: float = 1.0, mirrored: bool = False
+) -> Alignment:
     """Fit a transform to landmarks by least squares in the section frame.
 
     Parameters
     ----------
     landmarks : ndarray of shape (n, 4)
         source_x, source_y in the cell table's own unit, target_x_um, target_y_um in section µm.
-    kind : ``rigid`` turns and shifts (n >= 2), ``similarity`` also scales (n >= 2), ``affine`` also shears (n >= 3)
+    kind : ``rigid`` turns and shifts (n >= 2), ``similarity`` also scales (n >= 2), ``affine`` also shears (n >= 3),
+        ``thin_plate`` also bends (n >= 4)
     source_scale : µm of one source unit, for ``rigid``, which does not fit it; part of the matrix
+    mirrored : whether rigid and similarity turn the source over; affine and thin_plate do where the landmarks say so
 
     Raises
     ------
     AlignmentError
-        Too few landmarks, all at one place, on one line (affine), mirrored (rigid, similarity).
+        Too few landmarks, all at one place, on one line (affine, thin_plate), mirrored other than said (rigid,
+        similarity), or a plate that folds.
 
     Notes
     -----
-    Similarity and rigid: least squares without reflection, Umeyama 1991 (IEEE PAMI 13:376), in the
-    complex form of the plane. ``target_error_um`` is the root mean square distance between each
-    landmark and where the fit to all others puts it; NaN where the others are too few or degenerate.
+    ``leave_one_out_um`` is the distance between each landmark and where the fit to all others puts it, NaN where the
+    others are too few or degenerate; ``target_error_um`` is its root mean square. It holds the noise of the landmark
+    that was left out, so a cell is nearer to its true place than that. A thin plate keeps its smoothing when one is
+    left out.
     """
     values = _checked(landmarks, kind)
     scale = _checked_scale(source_scale) if kind == "rigid" else 1.0
-    source = scale * _points(values[:, 0], values[:, 1])
-    target = _points(values[:, 2], values[:, 3])
+    source = scale * points(values[:, 0], values[:, 1])
+    target = points(values[:, 2], values[:, 3])
     _check_spread(source, target, kind)
-    fit = _fit(source, target, kind)
-    residual_um = np.abs(_map(fit, source) - target)
-    if kind != "affine":
-        _check_not_mirrored(source, target, kind, _rms(residual_um))
-    if _is_flat(fit, source, target):
+    plane: PlaneKind = "affine" if kind == "thin_plate" else kind
+    fit = fit_plane(source, target, plane, mirrored=mirrored)
+    if plane != "affine":
+        _check_turned_as_said(source, target, plane, mirrored)
+    if is_flat(fit, source, target):
         raise AlignmentError(
             f"expected landmarks of the same places in both images, found {len(values)} without a common shape; "
             "check their order"
         )
-    return Alignment(
-        matrix=_matrix(fit, scale),
-        kind=kind,
-        n_landmarks=len(values),
-        rmse_um=_rms(residual_um),
-        target_error_um=_leave_one_out_um(source, target, kind),
+    alignment = Alignment(matrix_of(fit, scale), kind, n_landmarks=len(values), landmarks=values)
+    if kind == "thin_plate":
+        return _bent(alignment)
+    left_out_um = leave_one_out_um(source, target, plane, mirrored=mirrored)
+    return _judged(alignment, np.abs(apply_fit(fit, source) - target), left_out_um)
+
+
+def _judged(
+    alignment: Alignment, residual_um: NDArray[np.float64], left_out_um: NDArray[np.float64]
+) -> Alignment:
+    return replace(
+        alignment,
         residual_um=residual_um,
-        landmarks=values,
+        leave_one_out_um=left_out_um,
+        rmse_um=rms(residual_um),
+        target_error_um=rms(left_out_um),
     )
 
 
-# A fit maps z to a z + b conj(z) + c: every affine map of the plane has this form, a similarity has b = 0.
-_Fit = tuple[complex, complex, complex]
-_Points = NDArray[np.complex128]
+def _bent(alignment: Alignment) -> Alignment:
+    """Add the bend of a thin plate to the affine fit."""
+    places = np.column_stack(alignment.to_section(*alignment.landmarks[:, :2].T))
+    plate = fit_plate(places, alignment.landmarks[:, 2:])
+    left_out_um = np.hypot(*plate.leave_one_out_um.T)
+    for i in range(len(places)):
+        if is_degenerate(points(*np.delete(places, i, axis=0).T), "affine"):
+            left_out_um[i] = np.nan
+    bent = _judged(alignment, np.hypot(*plate.residual_um.T), left_out_um)
+    if not np.isfinite(plate.warp.smoothing_um2):
+        return replace(bent, note="the landmarks show no bend beyond their noise: the plate is affine")
+    bent = replace(bent, warp=plate.warp)
+    sides = [np.linspace(low, high, N_GRID) for low, high in zip(*_ends(alignment.landmarks[:, :2]), strict=True)]
+    x, y = (axis.ravel() for axis in np.meshgrid(*sides))
+    bent.area_scale(x, y)  # raises where the plate folds between its landmarks
+    bend_um = np.hypot(*(np.subtract(*axes) for axes in zip(plate.warp(*places.T), places.T, strict=True)))
+    return replace(bent, note=f"the plate bends the landmarks by up to {bend_um.max():.3g} µm from the best affine map")
 
 
-def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> _Points:
-    return x + np.complex128(1j) * y
-
-
-def _fit(source: _Points, target: _Points, kind: Kind) -> _Fit:
-    z, w = source - source.mean(), target - target.mean()
-    if kind == "affine":
-        design = np.column_stack([z, z.conj()])
-        a, b = np.linalg.lstsq(design / _spread(source), w, rcond=None)[0] / _spread(source)
-    else:
-        a, b = np.sum(z.conj() * w) / np.sum(np.abs(z) ** 2), 0j
-        if kind == "rigid" and not _is_flat((a, b, 0j), source, target):
-            a /= abs(a)
-    centre = source.mean()
-    return complex(a), complex(b), complex(target.mean() - a * centre - b * centre.conjugate())
-
-
-def _is_flat(fit: _Fit, source: _Points, target: _Points) -> bool:
-    """Whether the fit presses the points together, so that it cannot be turned back."""
-    a, b, _ = fit
-    return bool(abs(abs(a) ** 2 - abs(b) ** 2) < 1e-12 * (_spread(target) / _spread(source)) ** 2)
-
-
-def _map(fit: _Fit, source: _Points) -> _Points:
-    a, b, c = fit
-    return a * source + b * source.conj() + c
-
-
-def _matrix(fit: _Fit, scale: float) -> NDArray[np.float64]:
-    a, b, c = fit
-    return np.array(
-        [
-            [scale * (a + b).real, scale * (b - a).imag, c.real],
-            [scale * (a + b).imag, scale * (a - b).real, c.imag],
-            [0.0, 0.0, 1.0],
-        ]
-    )
-
-
-def _leave_one_out_um(source: _Points, target: _Points, kind: Kind) -> float:
-    error_um = np.empty(source.size)
-    for i in range(source.size):
-        others = np.arange(source.size) != i
-        if _is_degenerate(source[others], kind):  # so are too few: one point, or two for affine
-            return float("nan")
-        predicted = _map(_fit(source[others], target[others], kind), source[i : i + 1])
-        error_um[i] = abs(predicted[0] - target[i])
-    return _rms(error_um)
+def _ends(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return places.min(axis=0), places.max(axis=0)
 
 
 def _checked(landmarks: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:
@@ -176,46 +169,33 @@ def _checked_scale(scale_um: float) -> float:
     return float(scale_um)
 
 
-def _check_spread(source: _Points, target: _Points, kind: Kind) -> None:
-    for points in (source, target):
-        if _is_one_place(points):
+def _check_spread(source: Points, target: Points, kind: Kind) -> None:
+    for of in (source, target):
+        if is_one_place(of):
             raise AlignmentError(
-                f"expected landmarks at different places, found all {points.size} at one place; "
-                "spread them over the tissue"
+                f"expected landmarks at different places, found all {of.size} at one place; spread them over the tissue"
             )
-        if kind == "affine" and _is_degenerate(points, kind):
+        if kind in ("affine", "thin_plate") and is_degenerate(of, "affine"):
             raise AlignmentError(
-                f"expected landmarks that are not on one line for affine, found {points.size} on a line; "
+                f"expected landmarks that are not on one line for {kind}, found {of.size} on a line; "
                 "add one away from the line or use similarity"
             )
 
 
-def _check_not_mirrored(source: _Points, target: _Points, kind: Kind, rmse_um: float) -> None:
-    mirrored_um = _rms(np.abs(_map(_fit(source.conj(), target, kind), source.conj()) - target))
-    if rmse_um > MIRROR_FLOOR * _spread(target) and rmse_um > MIRROR_GAIN * mirrored_um:
+def _check_turned_as_said(source: Points, target: Points, kind: PlaneKind, mirrored: bool) -> None:
+    """Raise if the source must be turned over for the landmarks to fit, and nobody said so, or the other way round."""
+    as_said_um, otherwise_um = (
+        rms(np.abs(apply_fit(fit_plane(source, target, kind, mirrored=turned), source) - target))
+        for turned in (mirrored, not mirrored)
+    )
+    if as_said_um <= MIRROR_FLOOR * spread(target) or as_said_um <= MIRROR_GAIN * otherwise_um:
+        return
+    if mirrored:
         raise AlignmentError(
-            f"expected landmarks that turn and shift the cells, found mirrored ones (off by {rmse_um:.0f} µm, "
-            f"{mirrored_um:.0f} µm if mirrored); use transform: affine, or flip one image"
+            f"expected landmarks of a mirrored image, found ones that are not (off by {as_said_um:.0f} µm, "
+            f"{otherwise_um:.0f} µm if not mirrored); set align.mirrored: false"
         )
-
-
-def _spread(points: _Points) -> float:
-    """Root mean square distance from the centre."""
-    return _rms(np.abs(points - points.mean()))
-
-
-def _is_one_place(points: _Points) -> bool:
-    # Rounding leaves a spread of about 1e-16 of the coordinates where points are equal.
-    return _spread(points) <= 1e-12 * float(np.abs(points).max())
-
-
-def _is_degenerate(points: _Points, kind: Kind) -> bool:
-    if kind != "affine" or _is_one_place(points):
-        return _is_one_place(points)
-    z = points - points.mean()
-    major, minor = np.linalg.svd(np.column_stack([z.real, z.imag]), compute_uv=False)
-    return bool(minor < LINE_RATIO * major)
-
-
-def _rms(distance: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(distance**2)))
+    raise AlignmentError(
+        f"expected landmarks that turn and shift the cells, found mirrored ones (off by {as_said_um:.0f} µm, "
+        f"{otherwise_um:.0f} µm if mirrored); set align.mirrored: true, use transform: affine, or flip one image"
+    )
