@@ -12,26 +12,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_metime import pipeline
+from napari_metime.alignment.transform_files import Format, write_transform
 from napari_metime.errors import MetimeError, MissingFileError
 from napari_metime.gui import ion_layers, layers
+from napari_metime.gui.chain import STEPS, Step, ancestors, in_order
+from napari_metime.gui.comparison import Comparison
 from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.ions import Ions
+from napari_metime.gui.landmarking import Landmarking
+from napari_metime.gui.made import Opened
+from napari_metime.gui.microscope import Microscope
 from napari_metime.gui.neighbours import Neighbours
+from napari_metime.gui.painting import Painting
 from napari_metime.gui.regions import niche_name, region_mask, region_names
-from napari_metime.gui.session import STEPS, Opened, Session, Step, Ticket, ancestors
+from napari_metime.gui.session import ColourBy, Session, Ticket
 from napari_metime.gui.spectra import Spectra
 from napari_metime.gui.words import in_one_line
-from napari_metime.gui.work import names_of_parts, prepare
+from napari_metime.gui.work import Look, look_at_cells, names_of_parts, prepare
 from napari_metime.gui.worker import Job, Outcome, Runner, Work
 from napari_metime.recipe import ROLE_KEYS, Recipe, load_recipe
 from napari_metime.sample import sample_recipe
-from napari_metime.section import CellTable, Role, SectionResult
+from napari_metime.section import CellTable, SectionResult
 
 DROP_MS = 300
 """Files that are opened within this time come from one drop or one command line. Our own choice."""
@@ -63,7 +68,17 @@ class Bench(QObject):
         self.indexing, self.spectra = Indexing(self.session), Spectra(self.session)
         self.ions = Ions(self.session, self._viewer, self.indexing)
         self.neighbours = Neighbours(self.session, self._viewer)
-        self._looks = (self.indexing, self.spectra, self.ions, self.neighbours)
+        self.landmarking = Landmarking(self.session, self._viewer)
+        self.landed.connect(self.landmarking.land)
+        self._take_back: Callable[[], None] | None = None
+        """What to do where a run does not come to its end."""
+        self.microscope = Microscope(self.session, self._viewer)
+        self.comparison = Comparison(self.session, self._viewer)
+        self.painting = Painting(self.session, self._viewer)
+        self._looks = (
+            *(self.indexing, self.spectra, self.ions, self.neighbours, self.landmarking),
+            *(self.painting, self.microscope, self.comparison),
+        )
         # napari hands the files of one drop over one by one.
         self._drop = QTimer(self, singleShot=True, interval=DROP_MS)
         self._runner = Runner()
@@ -71,9 +86,6 @@ class Bench(QObject):
         self._job: Job | None = None
         self._ticket: Ticket | None = None
         self._queue: deque[Step] = deque()
-        # napari tells of a stroke before it changes the layer. A child, so that it ends with the bench.
-        self._stroke = QTimer(self, singleShot=True, interval=0)
-        self._stroke.timeout.connect(self.take_painting)
 
     @property
     def viewer(self) -> ViewerModel:
@@ -90,8 +102,8 @@ class Bench(QObject):
 
     def run(self, step: Step) -> None:
         """Run a step on the session as it is now; an error in its settings stands in the step at once."""
-        has_tissue = self.take_painting()
-        if not self.session.can_run(step) or (not has_tissue and "tissue" in ancestors(step)):
+        has_tissue = self.painting.take()
+        if not self.session.can_run(step) or (not has_tissue and "tissue" in ancestors(self.session.values, step)):
             self._queue.clear()
             self.session.tell(f"{step}: not run, as a step before it is not done")
             return
@@ -103,11 +115,23 @@ class Bench(QObject):
             return
         self.start(step, work, self._take_result)
 
+    def refine(self, wish: dict[str, Any] | None) -> None:
+        """Align again and refine by the images, or without; where that fails, the alignment stays as it was."""
+        former = self.session.get("align")
+        if isinstance(former, dict):
+            self.session.put("align", "refine", wish)
+            self.run("align")
+            if self.session.running == "align":
+                self._take_back = partial(self.session.put, "align", "", former)
+            else:
+                self.session.put("align", "", former)
+
     def run_all(self) -> None:
         """Run every step that is not done yet, up to the niches."""
         self.cancel()
-        self.take_painting()
-        self._queue = deque(step for step in STEPS[:-1] if not self.session.is_current(step))
+        self.painting.take()
+        wanted = (step for step in in_order(self.session.values) if step != "export")
+        self._queue = deque(step for step in wanted if not self.session.is_current(step))
         self._run_next()
 
     def start(self, step: Step, work: Work, take: Callable[[Ticket, Any], None]) -> None:
@@ -123,6 +147,7 @@ class Bench(QObject):
             ticket, self._ticket = self._ticket, None
             self._queue.clear()
             self.session.stop(ticket)
+            self._undo_settings()
             self.session.tell(f"{ticket.step}: cancelled")
 
     def close(self) -> None:
@@ -201,26 +226,53 @@ class Bench(QObject):
             self._show(step)
         self._look_at(self.session.value("data"))
 
-    def look_at_cells(self, path: Path) -> None:
-        """List the cell types of a table and propose their roles; nothing is read beyond them."""
+    def look_at_cells(self, path: Path, *, keep_roles: bool = False) -> None:
+        """Say what a table was recognised as, list its cell types and propose their roles."""
         if self.session.running is not None:
             self.session.tell(f"cells: {path.name} not taken, as a step is running")
             return
+        if path != self.session.get("cells", "path"):
+            self._forget_cells()
         column = self.session.get("cells", "type")
 
-        def take(ticket: Ticket, found: dict[str, tuple[int, Role]]) -> None:
+        def take(ticket: Ticket, found: Look) -> None:
             if self.session.stop(ticket):
-                roles = {role: tuple(name for name, (_, r) in found.items() if r == role) for role in ROLE_KEYS}
-                self.session.cell_types = {name: n for name, (n, _) in found.items()}
+                roles = {role: tuple(n for n, (_, r) in found.types.items() if r == role) for role in ROLE_KEYS}
+                self.session.cell_types = {name: n for name, (n, _) in found.types.items()}
                 self.session.types_of = (path, column)
-                self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
+                self.session.cells_note, self.session.asks_unit = found.note, found.asks_unit
+                self.session.why_roles = found.why
+                self.session.put("cells", "gates", found.gates)
+                if not keep_roles:
+                    self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
                 self.session.changed.emit("cells")
+                if found.problem:
+                    self.session.refuse("cells", found.problem)
 
-        if path != self.session.get("cells", "path"):
-            self.session.cell_types = {}
-            self.session.put("cells", "roles", {})
+        self.session.cells_note, self.session.asks_unit = "", False
         self.session.put("cells", "path", path)
-        self.start("cells", lambda _: pipeline.proposed_roles(path, type_column=column), take)
+        self.start("cells", look_at_cells(self.session, path), take)
+
+    def _forget_cells(self) -> None:
+        """Forget what was said of the former table: its columns are not those of another one."""
+        self.session.cell_types, self.session.why_roles = {}, {}
+        fresh = dict.fromkeys(("x", "y", "type", "unit", "labels", "type_probability"))
+        self.session.put("cells", "", {**self.session.get("cells"), **fresh, "gates": {}, "roles": {}})
+
+    def colour_cells(self, by: ColourBy) -> None:
+        """Colour the cells by role or by type."""
+        self.session.colour_by = by
+        layers.recolour_cells(self.viewer, self.session)
+        self.session.changed.emit("all")
+
+    def save_transform(self, path: Path, form: Format) -> None:
+        """Write the matrix of the alignment; what no matrix can say is told in the step."""
+        try:
+            write_transform(self.session.value("align").alignment, path, form)
+        except MetimeError as error:
+            self.session.refuse("align", str(error))
+            return
+        self.session.tell(f"align: transform written to {path}")
 
     def save(self, work: Work) -> None:
         """Write a file beside the results, under the name of the export; its state stays as it is."""
@@ -259,14 +311,21 @@ class Bench(QObject):
     def _land(self, ticket: Ticket, take: Callable[[Ticket, Any], None], outcome: Outcome) -> None:
         self._job = self._ticket = None
         if outcome.kind == "done":
+            self._take_back = None
             take(ticket, outcome.value)
             return
         self._queue.clear()
+        self._undo_settings()
         if outcome.kind == "cancelled":
             self.session.stop(ticket)
             return
         if self.session.fail(ticket, outcome.problem):
             self.session.tell(f"{ticket.step}: {outcome.problem}")
+
+    def _undo_settings(self) -> None:
+        take_back, self._take_back = self._take_back, None
+        if take_back is not None:
+            take_back()
 
     def _look_at(self, opened: Opened) -> None:
         """Make what shows an opened file, in the background; the steps go on."""
@@ -284,24 +343,11 @@ class Bench(QObject):
         for each in self._looks:
             each.restart()
 
-    def start_painting(self) -> None:
-        """Select the tissue layer and its brush."""
-        layer = layers.find(self.viewer, "tissue")
-        if isinstance(layer, Labels):
-            layers.start_painting(self.viewer, layer)
-            self.session.changed.emit("tissue")
-
-    def is_painting(self) -> bool:
-        """Whether the brush or eraser of the tissue layer is in hand."""
-        layer = layers.find(self.viewer, "tissue")
-        return isinstance(layer, Labels) and str(layer.mode) in ("paint", "erase", "fill", "polygon")
-
     def _show(self, step: Step) -> None:
         layers.show(self.viewer, self.session, step)
+        self.painting.land(step)
+        self.comparison.land(step)
         layer = layers.find(self.viewer, step)
-        if step == "tissue" and isinstance(layer, Labels):
-            for event in (layer.events.paint, layer.events.set_data):  # undo and redo tell only of the second
-                event.connect(self._on_stroke)
         if step == "niches" and isinstance(layer, Labels):
             layer.events.selected_label.connect(self._on_niche)
 
@@ -313,29 +359,10 @@ class Bench(QObject):
         elif name != self.spectra.region:
             self.spectra.show_region(name, mask)
 
-    def take_painting(self) -> bool:
-        """Take the mask of the tissue layer where it is not the session's; False where no tissue is left in it."""
-        viewer, data, tissue = self._viewer(), self.session.value("data"), self.session.value("tissue")
-        layer = layers.find(viewer, "tissue") if viewer is not None else None
-        if not isinstance(layer, Labels) or data is None or tissue is None:
-            return True
-        measured, mask = data.dataset.measured, layer.data > 0
-        try:
-            if not np.array_equal(mask & measured, tissue.mask & measured):
-                self.session.paint_tissue(mask)
-        except MetimeError as error:
-            self.session.refuse("tissue", str(error))
-            return False
-        layers.wipe(layer, ~measured & ~self.session.value("tissue").mask)
-        return True
-
     def _on_niche(self) -> None:
         layer = layers.find(self.viewer, "niches")
         if isinstance(layer, Labels) and niche_name(layer.selected_label) in region_names(self.session):
             self.compare_with(niche_name(layer.selected_label))
-
-    def _on_stroke(self) -> None:
-        self._stroke.start()
 
     def _on_progress(self, job: Job, fraction: float, text: str) -> None:
         if job is self._job and self._ticket is not None:

@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QPushButton, QScrol
 from superqt import QElidingLabel
 
 from napari_metime.gui.bench import Bench, bench_of
+from napari_metime.gui.chain import STEPS, Step
 from napari_metime.gui.docked import DockedWidget, disconnecting
+from napari_metime.gui.dropping import target_of
 from napari_metime.gui.legend import Legend
 from napari_metime.gui.panels.align import AlignPanel
 from napari_metime.gui.panels.cells import CellsPanel
@@ -22,7 +24,6 @@ from napari_metime.gui.panels.metabolites import MetabolitesPanel
 from napari_metime.gui.panels.niches import NichesPanel
 from napari_metime.gui.panels.step_panel import StepPanel, looking
 from napari_metime.gui.panels.tissue import TissuePanel
-from napari_metime.gui.session import STEPS, Step
 from napari_metime.gui.style import style_sheet
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class StepperDock(DockedWidget):
         self._build()
         self._connect(self.bench)
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        self.bench.microscope.follow()
         self.open_step("data")
         self.refresh("all")
 
@@ -99,7 +101,20 @@ class StepperDock(DockedWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
         for url in event.mimeData().urls():
-            self.bench.open_any(Path(url.toLocalFile()))
+            self.take_file(Path(url.toLocalFile()))
+
+    def take_file(self, path: Path) -> None:
+        """Hand a file to the step that it is for, and open that step."""
+        wants_cells = self.panels["cells"].is_open and self.session.get("cells", "path") is None
+        target = target_of(path, wants_cells=wants_cells)
+        if target == "cells":
+            self.open_step("cells")
+            self.bench.look_at_cells(path)
+        elif target == "microscopy":
+            self.open_step("align")
+            self.session.put("microscopy", "", {"path": path})
+        else:
+            self.bench.open_any(path)
 
     def _build(self) -> None:
         self.title = QElidingLabel()

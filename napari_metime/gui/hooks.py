@@ -12,14 +12,29 @@ if TYPE_CHECKING:
     from napari_metime.gui.dock import StepperDock
 
 LayerData = tuple[Any, ...]
+Reader = Callable[[str | Sequence[str]], list[LayerData]]
 NO_LAYER: list[LayerData] = [(None,)]
 """npe2's word for: read, but nothing to add. The dock adds the layers when its worker is done."""
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
+def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Return the reader of imzML, by either of its two files; None for anything else."""
     first = path if isinstance(path, str) else path[0]
     return read_imzml if Path(first).suffix.lower() in (".imzml", ".ibd") else None
+
+
+def get_cells_reader(path: str | Sequence[str]) -> Reader | None:
+    """Return the reader of cell tables, where there is a window with a dock to take them; None for anything else.
+
+    No table of a format that others read is taken from them: only what is recognised as cells by its content. Images
+    are left to napari; step 5 offers to use one that is among the layers.
+    """
+    import napari
+
+    from napari_metime.gui.dropping import holds_cells
+
+    first = path if isinstance(path, str) else path[0]
+    return read_cells if napari.current_viewer() is not None and holds_cells(Path(first)) else None
 
 
 def read_imzml(path: str | Sequence[str]) -> list[LayerData]:
@@ -34,6 +49,14 @@ def read_imzml(path: str | Sequence[str]) -> list[LayerData]:
     for each in paths:
         dock.bench.open_path(Path(each))
     dock.open_step("data")
+    return NO_LAYER
+
+
+def read_cells(path: str | Sequence[str]) -> list[LayerData]:
+    """Hand a cell table to step 4 of the dock, which says what it is before anything is used."""
+    import napari
+
+    open_dock(napari.current_viewer()).take_file(Path(path if isinstance(path, str) else path[0]))
     return NO_LAYER
 
 
@@ -73,7 +96,7 @@ def _tic_layer(path: Path) -> LayerData:
     from napari_metime import pipeline
     from napari_metime.gui.bench import imzml_beside
     from napari_metime.gui.layers import tic_layer_data
-    from napari_metime.gui.session import Opened
+    from napari_metime.gui.made import Opened
     from napari_metime.ims import pixel_vectors
     from napari_metime.recipe import ImsRecipe
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui import layers
 from napari_metime.gui.layers import KEY
-from napari_metime.gui.session import Opened, Session
+from napari_metime.gui.made import Opened
+from napari_metime.gui.session import Session
 
 Slot = Literal["one", "red", "green", "blue"]
 SLOTS: tuple[Slot, ...] = ("one", "red", "green", "blue")

@@ -19,8 +19,9 @@ from napari_metime.errors import MetimeError
 from napari_metime.gui import ion_layers
 from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.ion_layers import SLOTS, Slot
+from napari_metime.gui.made import Opened
 from napari_metime.gui.normalizing import VECTOR_WORDS, Key, Vector, scaling_of, vector_of
-from napari_metime.gui.session import Opened, Session
+from napari_metime.gui.session import Session
 from napari_metime.gui.worker import Latest, Outcome
 from napari_metime.ims import extract_ions
 from napari_metime.recipe import ImsRecipe

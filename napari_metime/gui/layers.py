@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
 from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
-from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
+from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, grade_of
 from napari_metime.export.images import contrast_limits
-from napari_metime.gui.colours import LANDMARK_COLOURS, NOT_ASSESSABLE_COLOUR, TISSUE_COLOUR
-from napari_metime.gui.session import Opened, Session, Step
-from napari_metime.section import Alignment, CellTable, Grid, NicheMap, NicheResult, Role, Tissue
+from napari_metime.gui.cell_layers import cells_layer, recolour
+from napari_metime.gui.chain import Step
+from napari_metime.gui.colours import LEFT_OUT_COLOUR, NOT_ASSESSABLE_COLOUR, TISSUE_COLOUR
+from napari_metime.gui.frame import KEY as KEY
+from napari_metime.gui.frame import MICROMETRES as MICROMETRES
+from napari_metime.gui.landmark_layers import landmark_layers
+from napari_metime.gui.made import Opened
+from napari_metime.gui.session import Session
+from napari_metime.section import Alignment, Grid, NicheMap, NicheResult, Tissue
 
-KEY = "metime"
 ORDER = (
+    "microscopy",
     "tic",
     "neighbour",
     "normalization",
@@ -31,17 +36,15 @@ ORDER = (
     "not assessable",
     "coldness",
     "tissue",
+    "left out",
     "niches",
     "cells",
+    "cells to align",
+    "comparison",
     "landmarks",
 )
-DRAWN: tuple[Role, ...] = ("tumor", "other", "suppressor", "effector")
-CELL_SIZE_UM = 14.0
-CELL_OPACITIES: Mapping[Role, float] = {"effector": 1.0, "suppressor": 0.8, "tumor": 0.35, "other": 0.35}
-"""The many must not cover the few, nor the niches below them."""
 COLDNESS_OPACITIES = (0.0, 0.45, 0.85, 1.0)
 """Where it is not cold, what lies below shows through."""
-MICROMETRES: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}
 
 
 def on_grid(grid: Grid) -> dict[str, Any]:
@@ -107,19 +110,20 @@ def show_neighbour(viewer: ViewerModel, found: Opened, path: Path, origin_um: tu
     viewer.reset_view()
 
 
-def start_painting(viewer: ViewerModel, layer: Labels) -> None:
-    """Put the brush into the user's hand, on label 1."""
+def start_painting(viewer: ViewerModel, layer: Labels, tool: str) -> None:
+    """Put a tool into the user's hand, on label 1."""
     viewer.layers.selection.active = layer
     layer.visible = True
     layer.selected_label = 1
     layer.brush_size = 5
-    layer.mode = "paint"
+    layer.mode = tool
 
 
-def wipe(layer: Labels, where: NDArray[np.bool_]) -> None:
-    """Take the labels off some pixels, so that the screen shows no tissue where none can count."""
-    if layer.data[where].any():
-        layer.data[where] = 0
+def show_mask(layer: Labels, mask: NDArray[np.bool_]) -> None:
+    """Let the screen show what counts, and nothing else."""
+    wrong = (layer.data > 0) != mask
+    if wrong.any():
+        layer.data[wrong] = mask[wrong]
         layer.refresh()
 
 
@@ -157,6 +161,23 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
     )
     layer.contour = 1
     put(viewer, layer)
+    if session.left_out_mask.any():
+        show_left_out(viewer, session)
+    else:
+        remove(viewer, "left out")
+
+
+def show_left_out(viewer: ViewerModel, session: Session) -> None:
+    """Show what a person leaves out, over the tissue."""
+    layer = Labels(
+        session.left_out_mask.astype(np.uint8),
+        name="left out",
+        colormap=_label_colours({1: LEFT_OUT_COLOUR}),
+        opacity=0.55,
+        metadata={KEY: "left out"},
+        **on_grid(session.value("data").dataset.grid),
+    )
+    put(viewer, layer)
 
 
 def _show_channels(viewer: ViewerModel, session: Session) -> None:
@@ -173,50 +194,31 @@ def _show_channels(viewer: ViewerModel, session: Session) -> None:
 
 def _show_cells(viewer: ViewerModel, session: Session) -> None:
     aligned = session.value("align")
-    put(viewer, _cell_layer(aligned.cells))
-    _put_or_remove(viewer, "landmarks", _landmark_layer(aligned.alignment))
+    put(viewer, cells_layer(aligned.cells, session.colour_by, list(session.cell_types)))
+    show_landmarks(viewer, aligned.alignment)
 
 
-def _cell_layer(cells: CellTable) -> Points:
-    # Later points are drawn over earlier ones: the few effectors must not vanish below the tumour.
-    order = np.argsort([DRAWN.index(role) for role in cells.role], kind="stable")
-    features = pd.DataFrame({"cell_id": cells.cell_id, "type": cells.type, "role": cells.role}).iloc[order]
-    colours = _colours_of(cells.role[order], ROLE_COLOURS)
-    colours[:, 3] = [CELL_OPACITIES[role] for role in cells.role[order]]
-    return Points(
-        np.column_stack([cells.y, cells.x])[order],
-        name="cells",
-        features=features.astype({"type": "category", "role": "category"}).reset_index(drop=True),
-        face_color=colours,
-        # A point of a few screen pixels is all border, however thin: grey, unless it has the face's colour.
-        border_color=colours,
-        size=CELL_SIZE_UM,
-        border_width=0,
-        canvas_size_limits=(1, 10_000),
-        metadata={KEY: "cells"},
-        **MICROMETRES,
-    )
-
-
-def _landmark_layer(alignment: Alignment) -> Points | None:
+def show_landmarks(viewer: ViewerModel, alignment: Alignment) -> None:
+    """Show the landmarks of an alignment where the fit puts them; hidden, unless they were in sight before."""
     if alignment.n_landmarks == 0:
-        return None  # napari cannot colour points by an empty list
-    source_x, source_y, target_x, target_y = alignment.landmarks.T
-    x_um, y_um = alignment.to_section(source_x, source_y)
-    which = np.repeat(list(LANDMARK_COLOURS), len(alignment.landmarks))
-    places = np.concatenate([np.column_stack([target_y, target_x]), np.column_stack([y_um, x_um])])
-    return Points(
-        places,
-        name="landmarks",
-        features={"landmark": np.tile(np.arange(1, len(alignment.landmarks) + 1), 2), "which": which},
-        face_color=_colours_of(which, LANDMARK_COLOURS),
-        symbol="cross",
-        size=4 * CELL_SIZE_UM,
-        border_width=0,
-        visible=False,
-        metadata={KEY: "landmarks"},
-        **MICROMETRES,
-    )
+        remove(viewer, "landmarks")
+        return
+    for layer in landmark_layers(alignment.landmarks, alignment):
+        layer.visible = False
+        put(viewer, layer)
+
+
+def recolour_cells(viewer: ViewerModel, session: Session) -> None:
+    """Colour the cells by what the session says."""
+    layer = find(viewer, "cells")
+    if isinstance(layer, Points):
+        recolour(layer, session.colour_by, list(session.cell_types))
+
+
+def remove(viewer: ViewerModel, kind: str) -> None:
+    """Remove our layers of a kind."""
+    for layer in [layer for layer in viewer.layers if layer.metadata.get(KEY) == kind]:
+        viewer.layers.remove(layer)
 
 
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
@@ -282,12 +284,6 @@ def _label_colours(colours: Mapping[int, str]) -> DirectLabelColormap:
     every: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     every.update(colours.items())
     return DirectLabelColormap(color_dict=every)
-
-
-def _colours_of(names: NDArray[Any], colours: Mapping[Any, str]) -> NDArray[np.float32]:
-    """Return one colour (RGBA) per name."""
-    found, codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)
-    return np.asarray(transform_color([colours[name] for name in found]), dtype=np.float32)[codes]
 
 
 def put(viewer: ViewerModel, layer: Layer) -> None:

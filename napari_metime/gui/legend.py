@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
-from napari_metime.gui.colours import NOT_ASSESSABLE_COLOUR
-from napari_metime.gui.session import Aligned, Session
+from napari_metime.export.words import plural
+from napari_metime.gui.cell_layers import type_colours
+from napari_metime.gui.colours import NOT_ASSESSABLE_COLOUR, OTHER_TYPES_COLOUR
+from napari_metime.gui.made import Aligned
+from napari_metime.gui.session import Session
 from napari_metime.section import NicheResult
 
 
 class Legend(QWidget):
-    """Roles, grades and coldness, each once there is something of it in the layers."""
+    """Roles or types, grades and coldness, each once there is something of it in the layers."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
         words = {"tumor": "tumour"}
         self.roles = _line([(words.get(role, role), colour) for role, colour in ROLE_COLOURS.items()])
+        self.types = TypeGrid()
         self.grades = {grade: _line([(f"{grade} niche", colour)]) for grade, colour in GRADE_COLOURS.items()}
         self.coldness = ColdnessBar()
         grades = QHBoxLayout()
@@ -31,6 +38,7 @@ class Legend(QWidget):
         box.setContentsMargins(10, 6, 10, 4)
         box.setSpacing(4)
         box.addWidget(self.roles)
+        box.addWidget(self.types)
         box.addLayout(grades)
         box.addWidget(self.coldness)
         self.refresh()
@@ -40,11 +48,16 @@ class Legend(QWidget):
         aligned: Aligned | None = self._session.value("align")
         niches: NicheResult | None = self._session.value("niches")
         found = set() if niches is None else {grade_of(g) for g in niches.regions["grade"][: niches.map.n_niches]}
-        self.roles.setVisible(aligned is not None)
+        by_type = self._session.colour_by == "type"
+        shows_cells = aligned is not None or self._session.is_placing
+        self.roles.setVisible(shows_cells and not (by_type and aligned is not None))
+        self.types.setVisible(aligned is not None and by_type)
+        if aligned is not None and by_type:
+            self.types.show_types(list(self._session.cell_types))
         for grade, widget in self.grades.items():
             widget.setVisible(grade in found)
         self.coldness.setVisible(niches is not None and bool(niches.map.assessable.any()))
-        self.setVisible(aligned is not None or niches is not None)
+        self.setVisible(shows_cells or niches is not None)
 
 
 def _line(entries: list[tuple[str, str]]) -> QWidget:
@@ -58,6 +71,36 @@ def _line(entries: list[tuple[str, str]]) -> QWidget:
         box.addSpacing(6)
     box.addStretch(1)
     return whole
+
+
+class TypeGrid(QWidget):
+    """The types that have a colour of their own, in two columns, and how many share the grey."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(4)
+        self._grid.setVerticalSpacing(2)
+        for column in (1, 3):
+            self._grid.setColumnStretch(column, 1)
+        self._shown: list[tuple[str, str]] = []
+
+    def show_types(self, types: Sequence[str]) -> None:
+        """Show the types, the frequent ones first; nothing is rebuilt where nothing has changed."""
+        entries = list(type_colours(types).items())
+        if len(types) > len(entries):
+            entries.append((plural(len(types) - len(entries), "other type"), OTHER_TYPES_COLOUR))
+        if entries == self._shown:
+            return
+        self._shown = entries
+        while (item := self._grid.takeAt(0)) is not None:
+            item.widget().deleteLater()
+        for i, (words, colour) in enumerate(entries):
+            label = QElidingLabel(words)
+            label.setToolTip(words)
+            self._grid.addWidget(Swatch(colour), i // 2, 2 * (i % 2))
+            self._grid.addWidget(label, i // 2, 2 * (i % 2) + 1)
 
 
 class Swatch(QWidget):

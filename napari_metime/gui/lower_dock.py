@@ -14,10 +14,11 @@ from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, Q
 from napari_metime.gui import layers
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.calibration import CalibrationView
+from napari_metime.gui.chain import Step
 from napari_metime.gui.docked import DockedWidget, disconnecting
+from napari_metime.gui.made import Opened
 from napari_metime.gui.plots import GradientPlot, follow_theme
 from napari_metime.gui.regions import niche_name
-from napari_metime.gui.session import Opened, Step
 from napari_metime.gui.spectrum_tab import SpectrumTab
 from napari_metime.gui.style import style_sheet
 from napari_metime.gui.tables import CHANNEL_COLUMNS, FrameView, channel_frame, region_columns, region_frame
@@ -83,7 +84,7 @@ class LowerDock(DockedWidget):
     def pick(self, y_um: float, x_um: float) -> None:
         """Show the spectrum of a pixel, and select the niche that it lies in."""
         opened = self.session.value("data")
-        if opened is None:
+        if opened is None or self.session.is_placing:  # the click sets a landmark
             return
         grid = opened.dataset.grid
         flat = int(grid.pixel_of(np.array([x_um]), np.array([y_um]))[0])

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_metime.gui import layers
-from napari_metime.gui.session import Opened, Session
+from napari_metime.gui.made import Opened
+from napari_metime.gui.session import Session
 from napari_metime.gui.worker import Outcome, Runner
 from napari_metime.ims import open_from_recipe, pixel_vectors
 from napari_metime.recipe import ImsRecipe

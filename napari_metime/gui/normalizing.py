@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metime.gui.session import Opened, Session
+from napari_metime.gui.made import Opened
+from napari_metime.gui.session import Session
 from napari_metime.ims import normalization_vector, scale_factors
 from napari_metime.recipe import ImsRecipe
 from napari_metime.section import Progress

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metime.gui.session import Opened, Session
+from napari_metime.gui.made import Opened
+from napari_metime.gui.session import Session
 from napari_metime.ims.parts import select_part
 from napari_metime.section import NicheMap, Tissue
 

@@ -7,7 +7,7 @@ a screen. The state of a step is never stored; it follows from what its result w
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,93 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_metime.ims import PixelVectors, Recalibration
+from napari_metime.export.placed_landmarks import LEFT_OUT, PLACED
+from napari_metime.gui.chain import STEPS, Step, ancestors, needs, reads
+from napari_metime.gui.made import Aligned, Opened, Outlined
+from napari_metime.gui.pairs import Pairs
 from napari_metime.recipe import Recipe, parse_part
-from napari_metime.section import Alignment, CellTable, Dataset, SectionResult, Tissue
+from napari_metime.section import CellTable, SectionResult, Tissue
 
-Step = Literal["data", "tissue", "metabolites", "cells", "align", "niches", "export"]
+ColourBy = Literal["role", "type"]
 State = Literal["todo", "ready", "running", "done", "stale"]
-STEPS: tuple[Step, ...] = ("data", "tissue", "metabolites", "cells", "align", "niches", "export")
-NEEDS: Mapping[Step, tuple[Step, ...]] = {
-    "data": (),
-    "tissue": ("data",),
-    "metabolites": ("data", "tissue"),
-    "cells": (),
-    "align": ("data", "cells"),
-    "niches": ("tissue", "metabolites", "align"),
-    "export": ("niches",),
-}
-READS: Mapping[Step, tuple[tuple[str, str], ...]] = {
-    "data": tuple(
-        ("ims", key)
-        for key in ("path", "pixel_size_um", "polarity", "part", "plane", "skip_broken", "recalibrate", "lock_mz")
-    ),
-    "tissue": (("tissue", "method"), ("seed", "")),
-    "metabolites": (
-        ("channels", "panel"),
-        ("channels", "mz"),
-        ("channels", "images"),
-        ("channels", "min_members"),
-        ("ims", "tolerance_ppm"),
-        ("ims", "normalize"),
-        ("ims", "reference_mz"),
-        ("ims", "normalize_table"),
-    ),
-    "cells": tuple(("cells", key) for key in ("path", "x", "y", "type", "unit", "roles")),
-    "align": (("align", ""), ("cells", "pixel_size_um")),
-    "niches": (
-        ("section", "id"),
-        ("niches", "domain"),
-        ("niches", "radius_um"),
-        ("niches", "n_permutations"),
-        ("niches", "alpha"),
-        ("niches", "max_rate_ratio"),
-        ("associations", "covariates"),
-        ("seed", ""),
-    ),
-    "export": (("section", ""), ("export", "report")),
-}
-"""Which keys of the recipe make the result of each step; an empty key is the whole section."""
-
-
-def number(step: Step) -> int:
-    """Return the number that the window shows for a step, from 1."""
-    return STEPS.index(step) + 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
-    """The result of the first step.
-
-    Parameters
-    ----------
-    tic : ndarray of shape (rows, cols), float32; NaN where no spectrum was taken
-    parts : names of the connected sections on the grid
-    recalibration : what the m/z were corrected by; None where they were not
-    vectors : what each pixel can be normalised by; None where it was not measured on opening
-    """
-
-    dataset: Dataset
-    tic: NDArray[np.float32]
-    parts: tuple[str, ...] = ()
-    recalibration: Recalibration | None = None
-    vectors: PixelVectors | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Aligned:
-    """The cells in the section frame (µm), how they came there, and what is doubtful about that."""
-
-    cells: CellTable
-    alignment: Alignment
-    source_unit: Literal["px", "um"]
-    warnings: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, source: CellTable, cells: CellTable, alignment: Alignment) -> Aligned:
-        """Put an alignment together; the warnings of the table as read stand with its own step."""
-        told = tuple(text for text in cells.warnings if text not in source.warnings)
-        return cls(cells, alignment, source.unit, told)
+ALIGN_SOURCES = ("landmarks", "matrix", "path")
+"""An alignment has one of these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +67,22 @@ class Session:
         self.cell_types: dict[str, int] = {}
         self.types_of: tuple[Path, str | None] | None = None
         """The table and the column that ``cell_types`` were listed from."""
+        self.why_roles: dict[str, str] = {}
+        """Why each type is proposed as what it is."""
+        self.cells_note, self.asks_unit = "", False
+        """What that table was recognised as, in words; whether nothing in it says if x and y are px or µm."""
+        self.colour_by: ColourBy = "role"
+        self.outlined: Outlined | None = None
+        """The tissue before anything was left out of it, and what was."""
+        self.pairs = Pairs()
+        self.pairs_from: Path | None = None
+        """The landmarks, and the file that they were read from, if any."""
+        self.image_extent: tuple[float, float, float | None] | None = None
+        """How far the microscopy reaches (x, y) in units of the cells, and µm of such a unit where it says."""
+        self.image_note = ""
+        """What it was recognised as, in words."""
+        self.is_placing = False
+        """Whether a click on the canvas sets a landmark."""
         self.folder: Path | None = None
         self.log: list[str] = []
         self._done: dict[Step, Done] = {}
@@ -160,7 +100,7 @@ class Session:
         """Change a value of the unfinished recipe; an empty key changes the whole section."""
         if self.get(section, key) == value:
             return
-        self.values = {**self.values, section: {**self.values[section], key: value} if key else value}
+        self.values = {**self.values, section: {**(self.values[section] or {}), key: value} if key else value}
         self.values_changed.emit()
         self.changed.emit("all")
 
@@ -190,7 +130,7 @@ class Session:
         self._clear()
         self.values = recipe.model_dump()
         if isinstance(self.values["align"], dict):
-            unused = ("matrix",) if self.values["align"]["matrix"] is None else ("landmarks", "transform")
+            unused = {key for key in ALIGN_SOURCES if self.values["align"][key] is None}
             self.values["align"] = {k: v for k, v in self.values["align"].items() if k not in unused}
         self.values_changed.emit()
         self.changed.emit("all")
@@ -198,12 +138,16 @@ class Session:
     def fill(self, recipe: Recipe, result: SectionResult, source: CellTable, *, parts: tuple[str, ...] = ()) -> None:
         """Take a finished run as if its steps had been run here one by one; ``source`` is its cell table as read."""
         self.load(recipe)
+        self.cell_types = dict(Counter(source.type.tolist()).most_common())
+        self.outlined = Outlined.of(result.tissue, result.dataset.measured, self._left_out_name)
         values: dict[Step, Any] = {
             "data": Opened(result.dataset, result.channels.tic, parts),
             "tissue": result.tissue,
             "metabolites": result.channels,
             "cells": source,
-            "align": Aligned.of(source, result.cells, result.alignment),
+            "align": replace(
+                Aligned.of(source, result.cells, result.alignment), refined_from=result.refined_from
+            ),
             "niches": result.niches,
         }
         for step, value in values.items():
@@ -213,7 +157,9 @@ class Session:
 
     def _clear(self) -> None:
         self.values = _default_values()
-        self.cell_types, self.types_of, self.folder = {}, None, None
+        self.cell_types, self.types_of, self.folder, self.why_roles = {}, None, None, {}
+        self.cells_note, self.asks_unit = "", False
+        self.pairs, self.pairs_from, self.is_placing, self.outlined = Pairs(), None, False, None
         self._done, self._errors, self._running = {}, {}, None
 
     def state(self, step: Step) -> State:
@@ -229,19 +175,19 @@ class Session:
         done = self._done.get(step)
         if done is None or done.ticket.settings != self._settings(step):
             return False
-        return done.ticket.inputs == self._inputs(step) and all(self.is_current(need) for need in NEEDS[step])
+        return done.ticket.inputs == self._inputs(step) and all(self.is_current(need) for need in self._needs(step))
 
     def can_run(self, step: Step) -> bool:
         """Whether everything that a step needs is done."""
-        return all(self.is_current(need) for need in NEEDS[step])
+        return all(self.is_current(need) for need in self._needs(step))
 
     def waits_for(self, step: Step) -> tuple[Step, ...]:
         """Return the steps that must be done before this one can run."""
-        return tuple(need for need in NEEDS[step] if not self.is_current(need))
+        return tuple(need for need in self._needs(step) if not self.is_current(need))
 
     def would_go_stale(self, step: Step) -> tuple[Step, ...]:
         """Return the done steps that a new result of this step makes stale."""
-        return tuple(s for s in STEPS if self.is_current(s) and step in ancestors(s))
+        return tuple(s for s in STEPS if self.is_current(s) and step in ancestors(self.values, s))
 
     @property
     def running(self) -> Step | None:
@@ -267,6 +213,8 @@ class Session:
         """Take a result; False, and nothing happens, where it came too late."""
         if not self.stop(ticket):
             return False
+        if isinstance(value, Outlined):
+            self.outlined, value = value, value.tissue
         self._done[ticket.step] = Done(value, ticket, round(time.perf_counter() - ticket.begin_s, 3))
         self.changed.emit("all")
         return True
@@ -291,19 +239,72 @@ class Session:
         self.changed.emit("all")
         return ticket.inputs == self._inputs(ticket.step)
 
+    @property
+    def left_out_mask(self) -> NDArray[np.bool_]:
+        """What a person leaves out of the tissue, shape (rows, cols)."""
+        if self.outlined is None:
+            return np.zeros(self.value("data").dataset.grid.shape, dtype=bool)
+        return self.outlined.left_out
+
     def paint_tissue(self, mask: NDArray[np.bool_]) -> None:
-        """Take a mask that a person painted; unmeasured pixels never count.
+        """Take a mask that a person painted; unmeasured pixels never count, and those left out stay as they are.
 
         Raises
         ------
         TissueError
             No measured pixel is left in the mask.
         """
-        dataset: Dataset = self.value("data").dataset
-        tissue = Tissue(mask & dataset.measured, "painted", "painted by hand")
+        measured, left_out = self.value("data").dataset.measured, self.left_out_mask
+        below = np.zeros_like(mask) if self.outlined is None else self.outlined.whole.mask
+        whole = Tissue(np.where(left_out, below, mask) & measured, "painted", "painted by hand")
+        self._take_outlined(Outlined(whole, left_out, self._left_out_name))
+
+    def leave_out(self, mask: NDArray[np.bool_]) -> None:
+        """Take what a person drew as not there: folds, holes, necrosis.
+
+        Raises
+        ------
+        TissueError
+            No tissue is left.
+        """
+        if self.outlined is not None:
+            outlined = Outlined(self.outlined.whole, mask, LEFT_OUT.name)
+            exclude = LEFT_OUT if mask.any() else None
+            self.values = {**self.values, "tissue": {**self.values["tissue"], "exclude": exclude}}
+            self._take_outlined(outlined)
+
+    @property
+    def has_drawn_left_out(self) -> bool:
+        """Whether the recipe takes what was drawn here as left out, not what a file says."""
+        return bool(self.get("tissue", "exclude") == LEFT_OUT)
+
+    @property
+    def _left_out_name(self) -> str:
+        exclude = self.get("tissue", "exclude")
+        return "" if exclude is None else Path(exclude).name
+
+    def _take_outlined(self, outlined: Outlined) -> None:
         self._errors.pop("tissue", None)
-        self._done["tissue"] = Done(tissue, self._ticket("tissue"))
+        self.outlined = outlined
+        self._done["tissue"] = Done(outlined.tissue, self._ticket("tissue"))
         self.changed.emit("all")
+
+    def set_pairs(self, pairs: Pairs) -> None:
+        """Take landmarks that a person has changed; from now on they, and no file, are those of the recipe."""
+        self.pairs = pairs
+        if isinstance(self.get("align"), dict) and (pairs.placed or self.get("align", "landmarks") is not None):
+            self.put("align", "landmarks", PLACED if self.pairs_from is None or pairs.former else self.pairs_from)
+        self.changed.emit("all")
+
+    def show_pairs_of(self, path: Path | None, pairs: Pairs) -> None:
+        """Take the landmarks of a file that the recipe names."""
+        self.pairs, self.pairs_from = pairs, path
+        self.changed.emit("align")
+
+    @property
+    def has_placed(self) -> bool:
+        """Whether the recipe takes the landmarks that were set here, not those of a file."""
+        return bool(self.get("align", "landmarks") == PLACED)
 
     def tell(self, text: str) -> None:
         """Add a line to the log."""
@@ -322,6 +323,8 @@ class Session:
             aligned.alignment,
             self.value("niches"),
             source_unit=aligned.source_unit,
+            microscopy_note=self.image_note,
+            refined_from=aligned.refined_from,
             started=min((done.ticket.started for done in made.values() if done.ticket.started), default=""),
             seconds={step: done.seconds for step, done in made.items() if done.seconds is not None},
         )
@@ -331,16 +334,15 @@ class Session:
         return Ticket(step, self._settings(step), self._inputs(step), started, time.perf_counter())
 
     def _settings(self, step: Step) -> tuple[Any, ...]:
-        return tuple(self.get(section, key) for section, key in READS[step])
+        placed = (self.pairs.placed,) if step == "align" and self.has_placed else ()
+        return (*(self.get(section, key) for section, key in reads(self.values, step)), *placed)
+
+    def _needs(self, step: Step) -> tuple[Step, ...]:
+        return needs(self.values, step)
 
     def _inputs(self, step: Step) -> tuple[object, ...]:
         # Done is compared by identity, so a new result with equal numbers is still another result.
-        return tuple(self._done.get(need) for need in NEEDS[step])
-
-
-def ancestors(step: Step) -> set[Step]:
-    """Return every step that a step is made of."""
-    return set(NEEDS[step]).union(*(ancestors(need) for need in NEEDS[step]))
+        return tuple(self._done.get(need) for need in self._needs(step))
 
 
 def _default_values() -> dict[str, Any]:
@@ -353,5 +355,6 @@ def _default_values() -> dict[str, Any]:
         else:
             values[name] = {key: None if f.is_required() else f.default for key, f in model.items()}
     values["cells"]["roles"] = {}
+    values["align"] = {"landmarks": None, "transform": "similarity"}  # cells seldom lie in section µm from the start
     values["section"]["id"] = ""
     return values

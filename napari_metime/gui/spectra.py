@@ -10,7 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_metime import pipeline
 from napari_metime.errors import MetimeError
-from napari_metime.gui.session import Opened, Session
+from napari_metime.gui.made import Opened
+from napari_metime.gui.session import Session
 from napari_metime.gui.sticks import Sticks
 from napari_metime.gui.worker import Latest, Outcome
 from napari_metime.ims.mean_spectrum import mean_spectrum

@@ -66,6 +66,7 @@ _SHEET = """
 #metime QPushButton[look="primary"]:hover { background: @hover@; }
 #metime QPushButton[look="primary"]:focus { border: 1px solid white; }
 #metime QPushButton[look="primary"]:disabled { background: @field@; color: @dim@; font-weight: normal; }
+#metime QPushButton[look="tight"] { padding: 5px 7px; }
 #metime QPushButton[look="link"] { background: transparent; color: @hover@; padding: 3px 4px; }
 #metime QPushButton[look="link"]:hover { text-decoration: underline; }
 #metime QPushButton[look="link"]:disabled { color: @dim@; }
@@ -76,6 +77,7 @@ _SHEET = """
 #metime QToolButton[look="chip"]:hover { color: @text@; }
 #metime QLineEdit, #metime QComboBox, #metime QAbstractSpinBox { background: @background@; border: 1px solid @line@;
   border-radius: 3px; padding: 3px 6px; min-height: 18px; }
+#metime QComboBox[look="asks"] { border: 1px solid @stale@; }
 #metime QLineEdit:focus, #metime QComboBox:focus, #metime QAbstractSpinBox:focus { border: 1px solid @accent@; }
 #metime QLineEdit:disabled, #metime QComboBox:disabled, #metime QAbstractSpinBox:disabled { color: @dim@; }
 #metime QProgressBar { background: @background@; border: 1px solid @line@; border-radius: 3px; text-align: center;
@@ -84,6 +86,8 @@ _SHEET = """
 #metime QTableView { background: @background@; border: 1px solid @line@; border-radius: 3px; gridline-color: @card@; }
 #metime QTableView::item { padding: 1px 4px; }
 #metime QTableView::item:selected { background: @accent@; color: white; }
+#metime QTableView::indicator { width: 12px; height: 12px; border: 1px solid @dim@; border-radius: 2px; }
+#metime QTableView::indicator:checked { background: @accent@; border: 1px solid @accent@; }
 #metime QHeaderView::section { background: @card@; padding: 4px; border: 0px; font-weight: bold; }
 #metime QTableView QComboBox { padding: 1px 4px; min-height: 16px; }
 #metime QPlainTextEdit { background: @background@; border: 1px solid @line@; }

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from napari_metime.export.words import alignment_sentence, niche_sentence, plural
+from napari_metime.export.words import alignment_sentence, is_known, niche_sentence, plural
 from napari_metime.export.words import number as written
-from napari_metime.gui.session import Aligned, Opened, Session, State, Step, number
+from napari_metime.gui.chain import Step, number
+from napari_metime.gui.made import Aligned, Opened
+from napari_metime.gui.session import Session, State
 from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
 
 STEP_NAMES: dict[Step, str] = {
@@ -119,9 +121,15 @@ def _cells(value: CellTable) -> str:
 
 def _aligned(value: Aligned) -> str:
     alignment = value.alignment
-    if alignment.kind in ("none", "matrix"):
-        return "as given" if alignment.kind == "none" else "by the given matrix"
-    return f"{alignment.kind} · expected error {written(alignment.target_error_um)} µm"
+    given = {"none": "as given", "matrix": "by the given matrix"}
+    parts = [given.get(alignment.kind, alignment.kind.replace("_", " "))]
+    if value.refined_from is not None and value.refined_from.accepted:
+        parts[0] += ", refined"
+    if is_known(alignment.error_um) or alignment.n_landmarks:
+        parts.append(f"expected error {written(alignment.error_um)} µm")
+    if alignment.extra_error_um > 0:
+        parts.append("serial section")
+    return " · ".join(parts)
 
 
 def _niches(value: NicheResult) -> str:

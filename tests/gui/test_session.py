@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from napari_metime.errors import RecipeError
-from napari_metime.gui.session import STEPS, Aligned, Opened, Session
+from napari_metime.gui.chain import STEPS
+from napari_metime.gui.made import Aligned, Opened
+from napari_metime.gui.session import Session
 from napari_metime.recipe import ImsRecipe, load_recipe
 
 NORMALIZING = ("normalize", "reference_mz", "normalize_table")

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_metime import pipeline
 from napari_metime.cli import main
 from napari_metime.gui import layers
+from napari_metime.gui.chain import STEPS
 from napari_metime.gui.regions import region_mask
-from napari_metime.gui.session import STEPS
 from napari_metime.recipe import Recipe, load_recipe
 from napari_metime.section import Tissue
 
@@ -120,7 +120,7 @@ def test_reading_a_part_and_the_whole_again_is_no_painting(opened, click):
     for part in ((0, 0, 5, 5), None):
         opened.session.put("ims", "part", part)
         click(opened, "data")
-        opened.bench.take_painting()
+        opened.bench.painting.take()
     assert opened.session.value("tissue").method == "none"
     assert opened.session.state("tissue") == "stale"
 
@@ -388,7 +388,7 @@ def test_a_cell_table_cannot_be_chosen_while_something_runs(opened, monkeypatch,
 
 
 def slow(started: threading.Event, release: threading.Event):
-    def find_tissue(dataset, tissue, *, seed, on_progress):
+    def find_tissue(dataset, tissue, *, on_progress, **_):
         started.set()
         while not release.wait(0.01):
             on_progress(0.5, "half way")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from npe2 import PluginManifest
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 
 import napari_metime
 from napari_metime import pipeline
@@ -18,6 +18,7 @@ from napari_metime.gui import hooks, indexing, layers
 from napari_metime.gui.bench import bench_of
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
 from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.pairs import Pairs
 
 on_screen = pytest.mark.skipif(
     os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
@@ -52,7 +53,7 @@ def step_threads():
 
 
 def wait_for_cancel(started: threading.Event):
-    def find_tissue(dataset, tissue, *, seed, on_progress):
+    def find_tissue(dataset, tissue, *, on_progress, **_):
         while True:
             on_progress(0.5, "half way")
             started.set()
@@ -214,6 +215,76 @@ def test_closing_the_viewer_while_indexing_leaves_no_thread_and_no_file(viewer, 
     viewer.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-metime")]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["own.ibd", "own.imzML"]
+
+
+def click_canvas(viewer, qtbot, y_um: float, x_um: float) -> None:
+    native, camera = viewer.window._qt_viewer.canvas.native, viewer.scene.camera
+    height, width = viewer.canvas.size
+    centre_y, centre_x = camera.center[-2:]
+    place = QPoint(
+        round(width / 2 + (x_um - centre_x) * camera.zoom), round(height / 2 + (y_um - centre_y) * camera.zoom)
+    )
+    qtbot.mouseMove(native, place)
+    qtbot.mouseClick(native, Qt.MouseButton.LeftButton, pos=place)
+
+
+@on_screen
+def test_clicks_on_the_canvas_set_a_pair_and_undo_by_key_takes_it_back(finished, viewer, qtbot):
+    dock, _ = finished
+    landmarks = dock.session.pairs.landmarks
+    dock.session.show_pairs_of(None, Pairs())
+    dock.panels["align"].block.add.click()
+    source, target = landmarks[0, :2], landmarks[0, 2:]
+    x_um, y_um = dock.bench.landmarking._rough.to_section(source[:1], source[1:])
+    click_canvas(viewer, qtbot, target[1], target[0])
+    click_canvas(viewer, qtbot, y_um[0], x_um[0])
+    pixel_um = 1 / viewer.scene.camera.zoom
+    (pair,) = dock.session.pairs.placed
+    assert pair[2:] == pytest.approx(target, abs=2 * pixel_um)
+    placed = dock.bench.landmarking._rough.to_section(np.array(pair[:1]), np.array(pair[1:2]))
+    assert (placed[0][0], placed[1][0]) == pytest.approx((x_um[0], y_um[0]), abs=2 * pixel_um)
+    assert not any(layer.editable for layer in viewer.layers if layer.name.startswith("landmarks"))
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert dock.session.pairs.placed == ()
+
+
+@on_screen
+def test_an_outline_clicked_on_the_canvas_is_left_out(finished, viewer, qtbot):
+    dock, _ = finished
+    viewer.reset_view()
+    dock.panels["tissue"].draw.click()
+    rows, cols = dock.session.value("tissue").mask.shape
+    height, width = dock.session.value("data").dataset.grid.spacing_um
+    corners = [(0.3, 0.3), (0.3, 0.6), (0.6, 0.6), (0.6, 0.3)]
+    for y, x in corners:
+        click_canvas(viewer, qtbot, y * rows * height, x * cols * width)
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.mapFromGlobal(canvas.cursor().pos()))
+    qtbot.waitUntil(lambda: bool(dock.session.left_out_mask.any()), timeout=5000)
+    assert dock.session.left_out_mask[int(0.45 * rows), int(0.45 * cols)]
+    assert not dock.session.value("tissue").mask[int(0.45 * rows), int(0.45 * cols)]
+
+
+@on_screen
+def test_cells_that_napari_opens_go_to_step_4_and_add_no_layer(viewer, plugin, recipe, settle):
+    viewer.open(str(recipe.cells.path), plugin=plugin.name)
+    (dock,) = docks(viewer, StepperDock)
+    settle(dock)
+    assert dock.panels["cells"].is_open
+    assert dock.session.get("cells", "path") == recipe.cells.path
+    assert dock.panels["cells"].note.text().startswith("Recognised: ")
+    assert len(viewer.layers) == 0
+
+
+@on_screen
+def test_closing_the_dock_while_pairs_are_set_leaves_no_layer_of_it(finished, viewer):
+    dock, _ = finished
+    dock.panels["align"].block.add.click()
+    assert layers.find(viewer, "cells to align") is not None
+    viewer.window.remove_dock_widget(dock)
+    assert layers.find(viewer, "cells to align") is None
+    assert layers.find(viewer, "cells").visible
+    assert not dock.session.is_placing
 
 
 @on_screen

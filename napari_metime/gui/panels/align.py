@@ -2,20 +2,70 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_metime.alignment.transform_files import Format
+from napari_metime.alignment.transforms import FEWEST
+from napari_metime.export.placed_landmarks import PLACED
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import LABEL_WIDTH, ChoiceEditor, PathEditor, field_of
-from napari_metime.gui.panels.step_panel import StepPanel
+from napari_metime.gui.forms import ChoiceEditor, Form, NumberEditor, PathEditor, Row, field_of
+from napari_metime.gui.panels.landmark_block import LandmarkBlock
+from napari_metime.gui.panels.microscopy_block import MicroscopyBlock
+from napari_metime.gui.panels.refine_block import RefineBlock
+from napari_metime.gui.panels.step_panel import StepPanel, looking
+from napari_metime.gui.rows import Fold, labelled
+from napari_metime.gui.session import ALIGN_SOURCES
 
-WAYS = [("by landmarks", "landmarks"), ("by a matrix", "matrix"), ("already in µm", "none")]
-TRANSFORMS = [("rigid (no scaling)", "rigid"), ("similarity (scaled)", "similarity"), ("affine (sheared)", "affine")]
+WAYS = [
+    ("by landmarks", "landmarks"),
+    ("by a transform file", "path"),
+    ("by a matrix", "matrix"),
+    ("already in µm", "none"),
+]
+TRANSFORMS = [
+    ("rigid (no scaling)", "rigid"),
+    ("similarity (scaled)", "similarity"),
+    ("affine (sheared)", "affine"),
+    ("thin plate (bends)", "thin_plate"),
+]
+EMPTY: dict[str, dict[str, Any]] = {
+    "landmarks": {"landmarks": None, "transform": "similarity"},
+    "matrix": {"matrix": None},
+    "path": {"path": None},
+}
+TRANSFORM_FILES = "Transform (*.json *.txt *.csv *.tfm *.yaml *.yml);;All files (*)"
+PATH_ROWS = (
+    Row("align", "inverse", "Other way round"),
+    Row("align", "source_pixel_um", "Cells' pixel", empty="the file counts px"),
+    Row("align", "target_pixel_um", "Section's pixel", empty="the file counts µm"),
+)
+SAVED_FORMS: dict[str, Format] = {
+    "3 x 3 matrix (*.csv)": "matrix_csv",
+    "3 x 3 matrix (*.json)": "matrix_json",
+    "QuPath affine (*.txt)": "qupath",
+    "QuPath affine (*.qupath.json)": "qupath_json",
+    "ITK transform (*.tfm)": "itk",
+}
+KEPT = ("extra_error_um", "refine")
+SERIAL_ERROR_UM = 20.0
+"""What stands in the field first, to be changed: how far structures differ between sections nobody can know here."""
 
 
 class AlignPanel(StepPanel):
-    """Landmarks, a matrix, or nothing to do."""
+    """Landmarks, a matrix, a file, or nothing to do."""
 
     step = "align"
     sentence = "Brings the cells into the µm of the section, and says how well."
@@ -27,69 +77,119 @@ class AlignPanel(StepPanel):
 
     def build(self, box: QVBoxLayout) -> None:
         """Add the choice of the way and what it needs."""
+        self.microscopy = MicroscopyBlock(self.bench)
         self.way = ChoiceEditor(WAYS, self._on_way)
-        self.landmarks = PathEditor(
-            "Landmarks (*.csv)", "landmarks.csv", lambda path: self._put(landmarks=None if path is None else path)
-        )
-        self.transform = ChoiceEditor(TRANSFORMS, lambda value: self._put(transform=value))
+        fits = [(words, kind) for words, kind in TRANSFORMS if kind in FEWEST]
+        self.transform = ChoiceEditor(fits, lambda value: self._put(transform=value))
         self.matrix = QLineEdit()
         self.matrix.setPlaceholderText("a, b, c, d, e, f")
-        self.matrix.setToolTip("x µm = a x + b y + c and y µm = d x + e y + f, from the cell table's own unit")
         self.matrix.textEdited.connect(self._on_matrix)
-        whole = QWidget()
-        whole.setProperty("look", "body")
-        grid = QGridLayout(whole)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        grid.setColumnStretch(1, 1)
-        self._lines: dict[str, tuple[QLabel, QWidget]] = {}
-        for line, (key, label, widget) in enumerate(
-            (
-                ("way", "Alignment", self.way.widget()),
-                ("landmarks", "Landmarks", self.landmarks.widget()),
-                ("transform", "Fit", self.transform.widget()),
-                ("matrix", "Matrix", self.matrix),
-            )
-        ):
-            self._lines[key] = (QLabel(label), widget)
-            widget.setAccessibleName(label)
-            if key in ("landmarks", "transform"):
-                widget.setToolTip(field_of("align", key).description or "")
-            for column, part in enumerate(self._lines[key]):
-                grid.addWidget(part, line, column)
-        box.addWidget(whole)
+        self.file = PathEditor(TRANSFORM_FILES, "matrix, QuPath, ITK, …", lambda path: self._put(path=path))
+        self.block = LandmarkBlock(self.bench)
+        box.addWidget(self.microscopy)
+        box.addWidget(labelled("Alignment", self.way.widget()))
+        self._lines: dict[str, QWidget] = {
+            "landmarks": labelled("Fit", self.transform.widget()),
+            "matrix": labelled("Matrix", self.matrix),
+            "path": labelled("Transform", self.file.widget()),
+        }
+        for key, line in self._lines.items():
+            about = "transform" if key == "landmarks" else key
+            line.setToolTip(field_of("align", about).description or "")
+            box.addWidget(line)
+        self.path_rows = Form(self.session, PATH_ROWS)
+        box.addWidget(self.path_rows)
+        self.matrix.setToolTip("x µm = a x + b y + c and y µm = d x + e y + f, from the cell table's own unit")
+        box.addWidget(self.block)
+        box.addWidget(self._build_serial())
+
+    def _build_serial(self) -> QWidget:
+        about = field_of("align", "extra_error_um")
+        self.serial = QCheckBox("Serial section, off by")
+        self.serial.setToolTip("The cells are from a neighbouring section; what lies between them adds to the error")
+        self.serial.clicked.connect(lambda on: self._put(extra_error_um=SERIAL_ERROR_UM if on else 0.0))
+        self.extra = NumberEditor(float, about, "extra_error_um", lambda value: self._put(extra_error_um=value))
+        self.extra.widget().setMinimumWidth(80)
+        self.extra.widget().setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.extra.widget().setAccessibleName("Extra error of a serial section")
+        self.extra.widget().setToolTip(about.description or "")
+        whole = looking(QWidget(), "body")
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.serial)
+        row.addWidget(self.extra.widget(), 1)
+        return whole
+
+    def _build_outcome(self, box: QVBoxLayout) -> None:
+        super()._build_outcome(box)
+        self.save = QPushButton("Save transform…")
+        looking(self.save, "link")
+        self.save.setToolTip("Write the matrix for QuPath, ITK and others")
+        self.save.clicked.connect(self._on_save)
+        box.addWidget(self.save, 0, Qt.AlignmentFlag.AlignLeft)
+        self.refine = RefineBlock(self.bench)
+        self.refine_fold = Fold("Refine by the images", self.refine)
+        box.addWidget(self.refine_fold)
+
+    def can_run(self) -> bool:
+        """Whether there is something to align, and, by landmarks, a fit."""
+        by_landmarks = way_of(self.session.get("align")) == "landmarks"
+        return super().can_run() and (not by_landmarks or self.bench.landmarking.judged.alignment is not None)
 
     def refresh(self) -> None:
         """Show the session, and only what the chosen way needs."""
         super().refresh()
         align = self.session.get("align")
-        way = "none" if align == "none" else "matrix" if "matrix" in align else "landmarks"
+        way = way_of(align)
         self.way.show(way)
-        for key, parts in self._lines.items():
-            for part in parts:
-                part.setVisible(key == "way" or key == way or (key == "transform" and way == "landmarks"))
+        for key, line in self._lines.items():
+            line.setVisible(key == way)
+        self.path_rows.setVisible(way == "path")
+        self.path_rows.refresh()
+        self.block.setVisible(way == "landmarks")
         if way == "landmarks":
-            self.landmarks.show(align.get("landmarks"))
             self.transform.show(align.get("transform", "similarity"))
+            self.block.refresh()
+        elif way == "path":
+            self.file.show(align.get("path"))
         elif way == "matrix" and _matrix(self.matrix.text()) != align["matrix"]:
             rows = align["matrix"] or ()
             self.matrix.setText(", ".join(f"{v:.10g}" for row in rows[:2] for v in row))
+        extra_um = 0.0 if way == "none" else align.get("extra_error_um", 0.0)
+        self.serial.parentWidget().setVisible(way != "none")
+        self.serial.setChecked(extra_um > 0 or (self.serial.isChecked() and self.extra.box.hasFocus()))
+        self.extra.widget().setVisible(self.serial.isChecked())
+        self.extra.show(extra_um)
+        self.microscopy.refresh()
+        self.save.setVisible(self.session.is_current("align"))
+        self.refine_fold.setVisible(way != "none" and self.session.value("align") is not None)
+        self.refine.refresh()
+
+    def _on_save(self) -> None:
+        text, kind = QFileDialog.getSaveFileName(self, "Save transform", "transform.csv", ";;".join(SAVED_FORMS))
+        if text:
+            self.bench.save_transform(Path(text), SAVED_FORMS.get(kind, "matrix_csv"))
 
     def _on_way(self, way: str) -> None:
-        ways: dict[str, Any] = {
-            "none": "none",
-            "landmarks": {"landmarks": None, "transform": "similarity"},
-            "matrix": {"matrix": None},
-        }
-        self.session.put("align", "", ways[way])
+        self.bench.landmarking.stop()
+        if way == "none":
+            self.session.put("align", "", "none")
+            return
+        former = self.session.get("align")
+        kept = {key: former[key] for key in KEPT if key in former}
+        placed = {"landmarks": PLACED} if way == "landmarks" and self.session.pairs.placed else {}
+        self.session.put("align", "", {**EMPTY[way], **placed, **kept})
 
     def _put(self, **changed: Any) -> None:
         self.session.put("align", "", {**self.session.get("align"), **changed})
 
     def _on_matrix(self, text: str) -> None:
-        self.session.put("align", "", {"matrix": _matrix(text)})
+        self._put(matrix=_matrix(text))
+
+
+def way_of(align: Any) -> str:
+    """Return which way of alignment an unfinished recipe has chosen."""
+    return "none" if align == "none" else next(key for key in ALIGN_SOURCES if key in align)
 
 
 def _matrix(text: str) -> Any:

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
-from napari_metime.export.colours import ROLE_COLOURS
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import LABEL_WIDTH, PathEditor, Row, TextEditor
-from napari_metime.gui.panels.step_panel import StepPanel, looking, wrapped
+from napari_metime.gui.forms import ChoiceEditor, PathEditor, Row, TextEditor, field_of
+from napari_metime.gui.panels.step_panel import StepPanel, restyle, say, wrapped
+from napari_metime.gui.role_table import RoleTable, Types, roles_in_words
+from napari_metime.gui.rows import labelled
 from napari_metime.recipe import ROLE_KEYS
-from napari_metime.section import ROLES, Role
+from napari_metime.section import Role
 
-MAX_ROWS_SHOWN = 8
+FILES = (
+    "Cells (*.csv *.tsv *.txt *.geojson *.json *.h5ad *.zarr *.parquet *.geoparquet *.tif *.tiff "
+    "zarr.json .zattrs .zgroup .zmetadata);;All files (*)"
+)
+ZARR_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zmetadata")
+"""A file dialog gives no folders: one of these stands for the .zarr that it lies in."""
+TEACHES = (
+    "Drop a file here, or choose one: a table from QuPath, HALO, inForm, MCMICRO, scimap, CellProfiler, steinbock or "
+    "CODEX, GeoJSON, AnnData (.h5ad), SpatialData (.zarr), GeoParquet, or a label mask (TIFF). You see what it was "
+    "recognised as before anything is used."
+)
+UNITS = [("pixels (px)", "px"), ("micrometres (µm)", "um")]
+COLOUR_BY = [("role", "role"), ("type", "type")]
 
 
 class CellsPanel(StepPanel):
     """Choose the table, then say which types are effectors, suppressors and tumour."""
 
     step = "cells"
-    sentence = "Reads one row per cell: x, y and type, as QuPath and others export them (CSV or TSV)."
+    sentence = "Reads where each cell lies and of what type it is."
     verb = "Read cells"
-    rows = (
-        Row("cells", "unit", "Unit of x and y", empty="as the header says"),
-        Row("cells", "pixel_size_um", "Microscope px", empty="if no landmarks"),
-    )
+    rows = (Row("cells", "pixel_size_um", "Microscope pixel", empty="if known"),)
     more_rows = (
         Row("cells", "x", "Column of x", empty="recognised"),
         Row("cells", "y", "Column of y", empty="recognised"),
         Row("cells", "type", "Column of type", empty="recognised"),
+        Row("cells", "type_probability", "Column of certainty", empty="none: taken as sure"),
+        Row("cells", "labels", "Label mask", empty="none", files="Label mask (*.tif *.tiff)"),
     )
 
     def __init__(self, bench: Bench) -> None:
@@ -53,26 +53,45 @@ class CellsPanel(StepPanel):
         self._type_line.editingFinished.connect(self._on_type)
 
     def build(self, box: QVBoxLayout) -> None:
-        """Add the file, the settings and the table of roles."""
-        self.file = PathEditor("Cell table (*.csv *.tsv *.txt);;All files (*)", "cells.csv", self._on_file)
-        whole = looking(QWidget(), "body")
-        row = QHBoxLayout(whole)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        label = QLabel("Cell table")
-        label.setMinimumWidth(LABEL_WIDTH)
-        row.addWidget(label)
-        row.addWidget(self.file.widget(), 1)
-        box.addWidget(whole)
+        """Add the file, what it was recognised as, the settings and the table of roles."""
+        self.file = PathEditor(FILES, "cells.csv", self._on_file)
+        self.unit = ChoiceEditor(UNITS, self._on_unit)
+        self._asks: bool | None = None
+        self._is_unfolded = False
+        self.unit.widget().setToolTip(field_of("cells", "unit").description or "")
+        self.note, self.question = wrapped("", "dim"), wrapped("", "warning")
+        self.teaches, self.gates = wrapped(TEACHES, "dim"), wrapped("", "dim")
+        self.colour = ChoiceEditor(COLOUR_BY, self.bench.colour_cells)
+        box.addWidget(self.teaches)
+        box.addWidget(labelled("Cell table", self.file.widget()))
+        box.addWidget(self.note)
+        self.unit_row = labelled("Unit of x and y", self.unit.widget())
+        box.addWidget(self.unit_row)
+        box.addWidget(self.question)
         super().build(box)
         self.confirm = wrapped("What each type counts as. Proposed from the names; please confirm.", "dim")
         self.table = RoleTable(self._on_role)
-        box.addWidget(self.confirm)
-        box.addWidget(self.table)
+        self.sums = wrapped("", "dim")
+        for widget in (self.confirm, self.gates, self.table, self.sums):
+            box.addWidget(widget)
+        self.colour_row = labelled("Colour cells by", self.colour.widget())
+        box.addWidget(self.colour_row)
+
+    def run(self) -> None:
+        """Read the cells; before a file was chosen, choose it."""
+        if self.session.get("cells", "path") is not None:
+            super().run()
+            return
+        path, _ = QFileDialog.getOpenFileName(self, "Open cells", "", FILES)
+        self._on_file(Path(path) if path else None)
 
     def can_run(self) -> bool:
-        """Whether a table was chosen."""
-        return self.session.get("cells", "path") is not None
+        """Whether a table can be chosen, or was chosen and its unit is known."""
+        return not self.asks_unit()
+
+    def asks_unit(self) -> bool:
+        """Whether a person has to say what unit x and y are in."""
+        return self.session.asks_unit and self.session.get("cells", "unit") is None
 
     def empty_line(self) -> str:
         """Name the table where one was chosen."""
@@ -82,15 +101,38 @@ class CellsPanel(StepPanel):
     def refresh(self) -> None:
         """Show the session."""
         super().refresh()
-        self.file.show(self.session.get("cells", "path"))
-        for widget in (self.file.widget(), self._type_line):
-            widget.setEnabled(self.session.running is None)
+        session = self.session
+        self.file.show(session.get("cells", "path"))
+        for widget in (self.file.widget(), self._type_line, self.unit.widget()):
+            widget.setEnabled(session.running is None)
+        is_chosen = session.get("cells", "path") is not None
+        self.teaches.setVisible(not is_chosen)
+        for part in (self.unit_row, self.forms[0], self.more):
+            part.setVisible(is_chosen)
+        if not is_chosen:
+            self.primary.setText("Choose cells…")
+        self._unfold("set cells." in session.error("cells"))
+        self._refresh_unit()
+        is_read = session.is_current("cells")
+        say(self.note, "" if is_read or not session.cells_note else f"Recognised: {session.cells_note}.")
         types = self.types()
-        self.table.show_types(types)
+        self.table.show_types(types, session.why_roles)
+        gates: dict[str, tuple[str, ...]] = session.get("cells", "gates") or {}
+        rules = "; ".join(f"{name}: {' '.join(markers)}" for name, markers in gates.items())
+        say(self.gates, f"Types by markers, the first that holds: {rules}." if rules and types else "")
         for widget in (self.confirm, self.table):
             widget.setVisible(bool(types))
+        say(self.sums, roles_in_words(types))
+        self.colour.show(session.colour_by)
+        self.colour_row.setVisible(session.value("align") is not None)
 
-    def types(self) -> dict[str, tuple[int | None, Role]]:
+    def _unfold(self, is_needed: bool) -> None:
+        """Show what an error asks for, and fold it again once there is none."""
+        if is_needed != self._is_unfolded:
+            self._is_unfolded = is_needed
+            self.more.head.setChecked(is_needed)
+
+    def types(self) -> Types:
         """Return every known type with its number of cells and its role."""
         roles = self.session.get("cells", "roles")
         role_of: dict[str, Role] = {name: role for role in ROLE_KEYS for name in roles.get(role, ())}
@@ -98,9 +140,30 @@ class CellsPanel(StepPanel):
         names = list(counts) or list(role_of)
         return {name: (counts.get(name), role_of.get(name, "other")) for name in names}
 
+    def _refresh_unit(self) -> None:
+        asks = self.asks_unit()
+        if asks != self._asks:
+            self._asks = asks
+            self.unit.offer([("please choose…" if asks else "as the header says", None), *UNITS])
+        self.unit.show(self.session.get("cells", "unit"))
+        restyle(self.unit.widget(), "look", "asks" if asks else "")
+        say(
+            self.question,
+            "? Nothing in the table says whether x and y are pixels or µm, and it is not guessed. "
+            "Choose the unit; the program that wrote the table can tell."
+            if asks
+            else "",
+        )
+
     def _on_file(self, path: Path | None) -> None:
         if path is not None:
-            self.bench.look_at_cells(path)
+            self.bench.look_at_cells(zarr_of(path))
+
+    def _on_unit(self, unit: Any) -> None:
+        self.session.put("cells", "unit", unit)
+        path = self.session.get("cells", "path")
+        if path is not None and self.session.asks_unit:
+            self.bench.look_at_cells(path, keep_roles=True)
 
     def _on_type(self) -> None:
         path, column = self.session.get("cells", "path"), self.session.get("cells", "type")
@@ -114,49 +177,8 @@ class CellsPanel(StepPanel):
         self.session.put("cells", "roles", {key: names for key, names in roles.items() if names})
 
 
-class RoleTable(QTableWidget):
-    """Type, number of cells, role."""
-
-    def __init__(self, on_role: Callable[[str, Role], None]) -> None:
-        super().__init__(0, 3)
-        self._on_role = on_role
-        self._shown: dict[str, tuple[int | None, Role]] = {}
-        self.setHorizontalHeaderLabels(["Type", "Cells", "Counts as"])
-        self.verticalHeader().hide()
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Fixed)
-        self.setColumnWidth(2, 132)
-        self.setShowGrid(False)
-
-    def show_types(self, types: dict[str, tuple[int | None, Role]]) -> None:
-        """Show the types; nothing is rebuilt where nothing has changed."""
-        if types == self._shown:
-            return
-        self._shown = dict(types)
-        self.setRowCount(len(types))
-        for line, (name, (count, role)) in enumerate(types.items()):
-            item = QTableWidgetItem(name)
-            item.setToolTip(name)
-            self.setItem(line, 0, item)
-            number = QTableWidgetItem("" if count is None else f"{count:,}")
-            number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self.setItem(line, 1, number)
-            self.setCellWidget(line, 2, self._role_box(name, role))
-            self.setRowHeight(line, 28)
-        height = 28 * min(len(types), MAX_ROWS_SHOWN) + self.horizontalHeader().sizeHint().height() + 4
-        self.setFixedHeight(height)
-
-    def _role_box(self, name: str, role: Role) -> QComboBox:
-        box = QComboBox()
-        for each in ROLES:
-            swatch = QPixmap(12, 12)
-            swatch.fill(QColor(ROLE_COLOURS[each]))
-            box.addItem(QIcon(swatch), "tumour" if each == "tumor" else each, each)
-        box.setCurrentIndex(ROLES.index(role))
-        box.setAccessibleName(f"Role of {name}")
-        box.activated.connect(lambda index: self._on_role(name, ROLES[index]))
-        return box
+def zarr_of(path: Path) -> Path:
+    """Return the .zarr folder of one of its own files; any other path as it is."""
+    if path.name not in ZARR_FILES:
+        return path
+    return next((folder for folder in path.parents if folder.suffix == ".zarr"), path)

@@ -13,15 +13,15 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_metime.gui.bench import Bench
+from napari_metime.gui.chain import STEPS, Step, number
 from napari_metime.gui.forms import Form, Row
-from napari_metime.gui.session import STEPS, Step, number
+from napari_metime.gui.rows import Fold
 from napari_metime.gui.words import (
     STEP_NAMES,
     in_one_line,
@@ -147,6 +147,7 @@ class StepPanel(QFrame):
 
     def set_open(self, is_open: bool) -> None:
         """Show or hide the body."""
+        self.is_open = is_open
         self.body.setVisible(is_open)
         restyle(self, "open", is_open)
 
@@ -183,19 +184,10 @@ class StepPanel(QFrame):
     def _build_more(self, box: QVBoxLayout) -> None:
         if not self.more_rows:
             return
-        fold = QToolButton()
-        looking(fold, "fold")
-        fold.setText("More settings")
-        fold.setCheckable(True)
-        fold.setArrowType(Qt.ArrowType.RightArrow)
-        fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         form = Form(self.session, self.more_rows)
-        form.hide()
-        fold.toggled.connect(form.setVisible)
-        fold.toggled.connect(lambda on: fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow))
         self.forms.append(form)
-        box.addWidget(fold)
-        box.addWidget(form)
+        self.more = Fold("More settings", form)
+        box.addWidget(self.more)
 
     def _build_buttons(self, box: QVBoxLayout) -> None:
         self.primary = QPushButton(self.verb)
@@ -244,7 +236,7 @@ def wrapped(text: str, look: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setMinimumWidth(40)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
 

@@ -1,0 +1,8 @@
+"""What all of our layers share: the mark by which we know them, and micrometres with named axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEY = "metime"
+MICROMETRES: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}

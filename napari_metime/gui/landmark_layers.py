@@ -1,0 +1,94 @@
+"""Landmarks as two layers of numbered rings, and the cells beside the section while they are being set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from napari.layers import Points
+from numpy.typing import NDArray
+
+from napari_metime.gui.cell_layers import CELL_SIZE_UM, cell_colours
+from napari_metime.gui.colours import LANDMARK_COLOURS
+from napari_metime.gui.frame import KEY, MICROMETRES
+from napari_metime.section import Alignment, CellTable
+
+MAX_ROUGH_CELLS = 100_000
+"""Cells shown beside the section: more would not show its shape better."""
+ROUGH_OPACITY = 0.9
+"""Nothing lies below them, and every structure helps to find a place again."""
+SCREEN_PX = (13, 40)
+"""Least and largest size of a ring."""
+RING_WIDTH = 0.2
+"""As a share of its size; the place itself stays in sight."""
+
+
+def rough_layer(cells: CellTable, rough: Alignment) -> Points:
+    """Return the cells beside the section, evenly thinned where there are very many.
+
+    In the order of the table, not by role: what covers what is left to chance, so that the mixture of
+    roles is that of the tissue.
+    """
+    keep = slice(None, None, -(-cells.n_cells // MAX_ROUGH_CELLS))
+    x_um, y_um = rough.to_section(cells.x[keep], cells.y[keep])
+    colours = cell_colours(pd.DataFrame({"role": pd.Categorical(cells.role[keep])}), "role", ())
+    colours[:, 3] = ROUGH_OPACITY
+    return Points(
+        np.column_stack([y_um, x_um]),
+        name="cells to align",
+        face_color=colours,
+        border_color=colours,
+        size=CELL_SIZE_UM,
+        border_width=0,
+        antialiasing=0,
+        canvas_size_limits=(1, 10_000),
+        metadata={KEY: "cells to align"},
+        **MICROMETRES,
+    )
+
+
+def landmark_layers(
+    landmarks: NDArray[np.float64],
+    shown: Alignment,
+    *,
+    waiting: tuple[float, float] | None = None,
+    stands_out: NDArray[np.bool_] | None = None,
+) -> tuple[Points, Points]:
+    """Return the rings on the section and those on the cells, which ``shown`` puts into the section frame."""
+    marked = np.zeros(len(landmarks), dtype=bool) if stands_out is None else stands_out
+    on_section = landmarks[:, 2:]
+    on_cells = np.column_stack(shown.to_section(landmarks[:, 0], landmarks[:, 1])).reshape(-1, 2)
+    if waiting is not None:
+        on_section = np.concatenate([on_section, [waiting]])
+    return _rings("section", on_section, marked), _rings("cells", on_cells, marked)
+
+
+def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_]) -> Points:
+    n = len(places)
+    signs = [" outlier" if outlying else "" for outlying in stands_out] + [" ?"] * (n - len(stands_out))
+    colour = LANDMARK_COLOURS[which]
+    text = {
+        "string": "{label}",
+        "size": 11,
+        "color": colour,
+        "anchor": "upper_left",
+        "translation": (-2 * CELL_SIZE_UM, 3 * CELL_SIZE_UM),
+    }
+    return Points(
+        np.asarray(places, dtype=np.float64)[:, ::-1] if n else np.empty((0, 2)),
+        name=f"landmarks {which}",
+        features=pd.DataFrame(
+            {
+                "landmark": np.arange(1, n + 1),
+                "label": [f"{i}{sign}" for i, sign in enumerate(signs, start=1)],
+            }
+        ),
+        face_color="transparent",
+        border_color=colour,
+        text=text if n else None,
+        symbol="disc",
+        size=4 * CELL_SIZE_UM,
+        border_width=RING_WIDTH,
+        canvas_size_limits=SCREEN_PX,
+        metadata={KEY: "landmarks", "channel": which},
+        **MICROMETRES,
+    )

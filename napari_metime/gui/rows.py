@@ -1,0 +1,51 @@
+"""Lines of a form that are no plain field of the recipe."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from napari_metime.gui.forms import LABEL_WIDTH
+
+
+def labelled(words: str, widget: QWidget) -> QWidget:
+    """Return a widget behind its label, in line with the rows of a form."""
+    whole = QWidget()
+    whole.setProperty("look", "body")
+    grid = QGridLayout(whole)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(8)
+    grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+    grid.setColumnStretch(1, 1)
+    label = QLabel(words)
+    label.setBuddy(widget)
+    widget.setAccessibleName(words)
+    grid.addWidget(label, 0, 0)
+    grid.addWidget(widget, 0, 1)
+    return whole
+
+
+class Fold(QWidget):
+    """A heading that opens and closes what stands below it."""
+
+    def __init__(self, words: str, content: QWidget, *, is_open: bool = False) -> None:
+        super().__init__()
+        self.setProperty("look", "body")
+        self.head = QToolButton()
+        self.head.setProperty("look", "fold")
+        self.head.setText(words)
+        self.head.setCheckable(True)
+        self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.head.toggled.connect(self._on_toggled)
+        self._content = content
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(6)
+        box.addWidget(self.head)
+        box.addWidget(content)
+        self.head.setChecked(is_open)
+        self._on_toggled(is_open)
+
+    def _on_toggled(self, is_open: bool) -> None:
+        self._content.setVisible(is_open)
+        self.head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
