@@ -96,8 +96,7 @@ def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> No
         added.add_argument("--skip-broken", action="store_true", help="open what a damaged file still holds")
         return added
 
-    info = add_for_file("info", _info)
-    info.add_argument("--json", action="store_true", help="print JSON")
+    add_for_file("info", _info).add_argument("--json", action="store_true", help="print JSON")
 
     ion = add_for_file("ion", _ion)
     ion.add_argument("--mz", type=float, nargs="+", required=True, metavar="M", help="one m/z or several")
@@ -289,13 +288,15 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _run_section(recipe: Recipe, recipe_path: Path, folder: Path) -> SectionResult:
-    from napari_metime.export import check_output_folder, write_results
+    from napari_metime.export import check_output_folder
     from napari_metime.pipeline import run
+    from napari_metime.section import share_of
+    from napari_metime.writing import write_results
 
     check_output_folder(folder, recipe, recipe_path=recipe_path)
     with _progress() as on_progress:
-        result = run(recipe, on_progress=lambda done, text: on_progress(0.95 * done, text))
-        write_results(result, recipe, folder, on_progress=lambda done, text: on_progress(0.95 + 0.05 * done, text))
+        result = run(recipe, on_progress=share_of(on_progress, 0.0, 0.95))
+        write_results(result, recipe, folder, on_progress=share_of(on_progress, 0.95, 1.0))
     _tell(result.warnings)
     print(result.niches.map.note)
     print(f"Results: {folder}")

@@ -7,7 +7,7 @@ window calls them one by one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,56 +18,47 @@ from numpy.typing import NDArray
 
 from napari_metime import export
 from napari_metime.alignment import align_cells as align_cells  # a step like the others
-from napari_metime.cells import propose_roles, read_cell_table, read_cell_types
-from napari_metime.errors import CellTableError, RecipeError
+from napari_metime.alignment import place_cells
+from napari_metime.cells import count_types, propose_roles, read_cells_file
+from napari_metime.errors import RecipeError, TissueError
 from napari_metime.ims import (
-    IonImages,
     Recalibration,
     estimate_shift,
-    extract_ions,
-    feature_images,
-    find_index,
     grid_parts,
-    normalization_factors,
     open_from_recipe,
-    pixel_vectors,
-    read_image,
-    read_mask,
     read_spectrum,
     recalibrate,
 )
 from napari_metime.ims.blocks import iterate_spectra
-from napari_metime.metabolites import choose_ions, measurable_ions, read_panel
-from napari_metime.metabolites.evidence import IonEvidence, ion_evidence
-from napari_metime.metabolites.panel import PanelIon
-from napari_metime.niches import describe_niches, map_niches, read_polygons
+from napari_metime.masking import cells_of_part, find_domain, find_left_out
+from napari_metime.masking import find_tissue as find_tissue  # a step like the others
+from napari_metime.measuring import measure_channels as measure_channels  # a step like the others
+from napari_metime.metabolites import measurable_ions, read_panel
+from napari_metime.niches import describe_niches, map_niches
+from napari_metime.placed_microscopy import PlacedMicroscopy, place_microscopy
 from napari_metime.recipe import (
     CellsRecipe,
-    ChannelsRecipe,
     ImsRecipe,
     NichesRecipe,
     Recipe,
-    TissueRecipe,
-    is_path,
 )
+from napari_metime.refining import Refined, refine_alignment
 from napari_metime.section import (
+    Alignment,
     CellTable,
-    Channel,
     ChannelSet,
     Dataset,
     NicheResult,
     Progress,
+    RefinedFrom,
     Role,
     SectionResult,
     Tissue,
     no_progress,
+    share_of,
 )
-from napari_metime.tissue import find_tissue_mask
 
 Value = TypeVar("Value")
-CELL_COLUMNS = ("cell_id", "x", "y", "type", "role")
-IMAGES_AT_ONCE_PIXELS = 1 << 27
-"""Pixels of all ion images that are held at once while the panel is looked through: 0.5 GB."""
 
 
 def open_dataset(ims: ImsRecipe, *, on_progress: Progress = no_progress) -> Dataset:
@@ -100,106 +91,18 @@ def _lock_mz(dataset: Dataset, ims: ImsRecipe) -> NDArray[np.float64]:
     return np.unique(list(preferred.values()))
 
 
-def find_tissue(
-    dataset: Dataset, tissue: TissueRecipe, *, seed: int = 0, on_progress: Progress = no_progress
-) -> Tissue:
-    """Find the on-tissue pixels, or read them from a mask image on the grid."""
-    measured = dataset.measured
-    if is_path("tissue", "method", tissue.method):
-        mask = read_mask(Path(tissue.method), shape=dataset.grid.shape)
-        return Tissue(mask & measured, "mask", f"read from {Path(tissue.method).name}")
-    if tissue.method == "none":
-        return Tissue(measured, "none", "every measured pixel counts as tissue")
-    features = feature_images(dataset, on_progress=on_progress)
-    return find_tissue_mask(features, measured, method=tissue.method, seed=seed)
-
-
-def measure_channels(
-    dataset: Dataset,
-    tissue: Tissue,
-    ims: ImsRecipe,
-    channels: ChannelsRecipe,
-    *,
-    on_progress: Progress = no_progress,
-) -> ChannelSet:
-    """Measure the panel, the listed m/z and the listed images on the grid."""
-    panel = (
-        ()
-        if not channels.panel
-        else read_panel(Path(channels.panel) if is_path("channels", "panel", channels.panel) else None)
-    )
-    ions = measurable_ions(panel, polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm)
-    factors = normalization_factors(dataset, ims, tissue.mask, on_progress=_share(on_progress, 0.0, 0.2))
-    index = find_index(dataset)
-
-    def images(mz: list[float], share: Progress) -> IonImages:
-        return extract_ions(
-            dataset,
-            np.array(mz, dtype=np.float64),
-            tolerance_ppm=ims.tolerance_ppm,
-            factors=factors,
-            reference_mask=tissue.mask,
-            index=index,
-            on_progress=share,
-        )
-
-    # Some at a time and then once more for the chosen: all candidates of a million pixels would fill the memory.
-    evidence: dict[PanelIon, IonEvidence] = {}
-    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // dataset.measured.size)
-    for first in range(0, len(ions), n_at_once):
-        some = ions[first : first + n_at_once]
-        found = images([ion.mz for ion in some], _share(on_progress, 0.2 + 0.6 * first / len(ions), 0.8))
-        for ion, image, mean_mz in zip(some, found.images, found.mean_mz, strict=True):
-            evidence[ion] = ion_evidence(image, tissue.mask, ion.mz, mean_mz)
-    chosen, table = choose_ions(
-        panel, evidence, polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm
-    )
-    names = [ion.name for ion in chosen] + [f"mz:{m:.4f}" for m in channels.mz]
-    found = images([ion.mz for ion in chosen] + list(channels.mz), _share(on_progress, 0.8, 1.0))
-    measured = [Channel(name, "ion", image) for name, image in zip(names, found.images, strict=True)]
-    measured += [_image_channel(path, dataset) for path in channels.images]
-    _check_names([channel.name for channel in measured])
-    tic = pixel_vectors(dataset).tic.astype(np.float32)
-    return ChannelSet(tuple(measured), table, tic, _broken_pixels(tic, dataset))
-
-
-def _share(on_progress: Progress, low: float, high: float) -> Progress:
-    return lambda done, text: on_progress(low + (high - low) * done, text)
-
-
-def _broken_pixels(tic: NDArray[np.float32], dataset: Dataset) -> tuple[str, ...]:
-    n_broken = int((~np.isfinite(tic[dataset.measured])).sum())
-    if n_broken == 0:
-        return ()
-    return (f"Pixels with intensities that are no numbers: {n_broken:,}; they count as not measured.",)
-
-
-def _check_names(names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise RecipeError(f"expected channels of different names, found {name!r} twice; drop or rename one")
-        if name.startswith(("low_", "high_")) or name.endswith(("_low", "_high")):
-            raise RecipeError(
-                f"expected a channel name that is no column's ending, found {name!r}: the tables use _low and _high "
-                "for intervals; rename it"
-            )
-
-
-def _image_channel(path: Path, dataset: Dataset) -> Channel:
-    image = read_image(path, shape=dataset.grid.shape).astype(np.float32)
-    image[~dataset.measured] = np.nan
-    return Channel(path.stem, "image", image)
-
-
 def read_cells(cells: CellsRecipe) -> CellTable:
-    """Read the cell table in its own unit; every cell gets its role."""
-    return read_cell_table(
+    """Read the cells in their own unit, whatever kind of file they are in; every cell gets its role."""
+    return read_cells_file(
         cells.path,
         x=cells.x,
         y=cells.y,
         type_column=cells.type,
         unit=cells.unit,
         roles={str(role): types for role, types in cells.roles.items()},
+        gates=cells.gates or None,
+        type_probability=cells.type_probability,
+        labels=cells.labels,
     )
 
 
@@ -213,65 +116,131 @@ def find_niches(
     section_id: str,
     covariates: tuple[str, ...] = (),
     alignment_error_um: float = float("nan"),
+    microscopy: PlacedMicroscopy | None = None,
     seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> NicheResult:
     """Find the cold niches and describe them: cells in µm, everything on the dataset's grid.
 
     Of a file with several parts, the cells outside the box of the part that was taken are left out, and told.
+
+    Parameters
+    ----------
+    microscopy : outside it no cell could have been seen; None = nothing is assumed of where cells could be
+
+    Raises
+    ------
+    TissueError
+        No tissue is left where something can be said, or there is no such domain.
     """
-    cells, told = _cells_of_part(dataset, cells)
+    cells, told = cells_of_part(dataset, cells)
+    left_out = find_left_out(dataset, tissue, microscopy)
+    here = tissue.mask & ~np.logical_or.reduce([part.mask for part in left_out])
+    if not here.any():
+        raise TissueError(
+            "expected tissue that the microscopy shows, found none of it; check align and microscopy.pixel_size_um"
+        )
     found = map_niches(
         dataset.grid,
-        tissue.mask,
+        here,
         cells,
-        domain=_drawn_domain(niches.domain, dataset),
+        domain=find_domain(dataset, niches.domain, microscopy),
         radius_um=niches.radius_um,
         n_permutations=niches.n_permutations,
         alpha=niches.alpha,
         max_rate_ratio=niches.max_rate_ratio,
         alignment_error_um=alignment_error_um,
         seed=seed,
-        on_progress=_share(on_progress, 0.0, 0.8),
+        on_progress=share_of(on_progress, 0.0, 0.8),
     )
     described = describe_niches(
         dataset.grid,
-        tissue.mask,
+        here,
         found,
         cells,
         channels,
         section_id=section_id,
         covariates=covariates,
+        left_out=left_out,
         seed=seed,
-        on_progress=_share(on_progress, 0.8, 1.0),
+        on_progress=share_of(on_progress, 0.8, 1.0),
     )
     return replace(described, warnings=(*told, *described.warnings))
 
 
-def _cells_of_part(dataset: Dataset, cells: CellTable) -> tuple[CellTable, tuple[str, ...]]:
-    if not dataset.part:
-        return cells, ()
-    height, width = dataset.grid.spacing_um
-    row, col = cells.y / height, cells.x / width
-    here = (row > dataset.row.min() - 1) & (row < dataset.row.max() + 1)
-    here &= (col > dataset.col.min() - 1) & (col < dataset.col.max() + 1)
-    if not here.any():
-        raise CellTableError(
-            f"expected cells in the box of {dataset.part}, found none of {here.size:,} there; check align and ims.part"
-        )
-    if here.all():
-        return cells, ()
-    told = f"{here.sum():,} of {here.size:,} cells lie in the box of {dataset.part}; the others were left out."
-    return replace(cells, **{name: getattr(cells, name)[here] for name in CELL_COLUMNS}), (told,)
+def align_section(
+    recipe: Recipe, dataset: Dataset, table: CellTable, on_progress: Progress = no_progress
+) -> tuple[CellTable, Alignment, RefinedFrom | None]:
+    """Bring the cells into the section frame, and refine that by the images where the recipe asks for it."""
+    cells, rough = align_cells(table, pixel_size_um=recipe.cells.pixel_size_um, align=recipe.align)
+    if recipe.align == "none" or recipe.align.refine is None:
+        return cells, rough, None
+    refined = refine_alignment(
+        dataset,
+        None,
+        table,
+        rough,
+        recipe.align.refine,
+        microscopy=find_microscopy(recipe, dataset, rough, unit=table.unit),
+        tolerance_ppm=recipe.ims.tolerance_ppm,
+        seed=recipe.seed,
+        on_progress=on_progress,
+    )
+    placed = place_cells(table, refined.alignment)
+    told = (*cells.warnings, *refined.warnings)
+    return replace(placed, warnings=told), refined.alignment, refined_from(rough, refined)
 
 
-def _drawn_domain(domain: str, dataset: Dataset) -> NDArray[np.bool_] | str:
-    if not is_path("niches", "domain", domain):
-        return domain
-    path = Path(domain)
-    if path.suffix.lower() in (".geojson", ".json"):
-        return read_polygons(path, dataset.grid)
-    return read_mask(path, shape=dataset.grid.shape)
+def refined_from(rough: Alignment, refined: Refined) -> RefinedFrom:
+    """Return what a run keeps of a refinement: without its images."""
+    found = refined.refinement
+    if found is None:
+        return RefinedFrom(rough, refined.accepted, refined.note)
+    return RefinedFrom(
+        rough,
+        refined.accepted,
+        refined.note,
+        before_bits=found.information_before,
+        after_bits=found.information_after,
+        p_chance=found.p_chance,
+        moved_um=found.moved_um,
+    )
+
+
+def find_microscopy(
+    recipe: Recipe, dataset: Dataset, alignment: Alignment, *, unit: Literal["px", "um"]
+) -> PlacedMicroscopy | None:
+    """Open the microscopy that a recipe names, in its place on the dataset; None where it names none.
+
+    Parameters
+    ----------
+    unit : of the cell table that ``alignment`` starts from
+    """
+    if recipe.microscopy is None:
+        return None
+    return place_microscopy(
+        recipe.microscopy, alignment, dataset, unit=unit, cells_pixel_size_um=recipe.cells.pixel_size_um
+    )
+
+
+def find_channels(
+    recipe: Recipe,
+    dataset: Dataset,
+    tissue: Tissue,
+    microscopy: PlacedMicroscopy | None,
+    on_progress: Progress = no_progress,
+) -> ChannelSet:
+    """Measure the channels that a recipe names: of the spectra, of images on the grid, and of the microscopy."""
+    further, told = ((), ()) if microscopy is None else microscopy.measure(on_progress=share_of(on_progress, 0.0, 0.3))
+    return measure_channels(
+        dataset,
+        tissue,
+        recipe.ims,
+        recipe.channels,
+        further=further,
+        told=told,
+        on_progress=share_of(on_progress, 0.0 if microscopy is None else 0.3, 1.0),
+    )
 
 
 def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult:
@@ -299,23 +268,24 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
     def step(name: str, low: float, high: float, work: Callable[[Progress], Value]) -> Value:
         on_progress(low, name)
         begin = time.perf_counter()
-        value = work(lambda done, text: on_progress(low + (high - low) * done, text))
+        value = work(share_of(on_progress, low, high))
         seconds[name] = round(time.perf_counter() - begin, 3)
         return value
 
     dataset = step("data", 0.0, 0.1, lambda p: open_dataset(recipe.ims, on_progress=p))
     dataset.grid.spacing_um  # noqa: B018 - raises here, before the long work, where the pixel size is unknown
     table = step("cells", 0.1, 0.15, lambda _: read_cells(recipe.cells))
-    cells, alignment = step(
-        "align", 0.15, 0.2, lambda _: align_cells(table, pixel_size_um=recipe.cells.pixel_size_um, align=recipe.align)
-    )
-    tissue = step("tissue", 0.2, 0.35, lambda p: find_tissue(dataset, recipe.tissue, seed=recipe.seed, on_progress=p))
-    channels = step(
-        "metabolites",
+    cells, alignment, refined_from = step("align", 0.15, 0.2, lambda p: align_section(recipe, dataset, table, p))
+    microscopy = find_microscopy(recipe, dataset, alignment, unit=table.unit)
+    tissue = step(
+        "tissue",
+        0.2,
         0.35,
-        0.6,
-        lambda p: measure_channels(dataset, tissue, recipe.ims, recipe.channels, on_progress=p),
+        lambda p: find_tissue(
+            dataset, recipe.tissue, seed=recipe.seed, cells=cells, microscopy=microscopy, on_progress=p
+        ),
     )
+    channels = step("metabolites", 0.35, 0.6, lambda p: find_channels(recipe, dataset, tissue, microscopy, p))
     niches = step(
         "niches",
         0.6,
@@ -328,13 +298,24 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
             recipe.niches,
             section_id=recipe.section.id,
             covariates=recipe.associations.covariates,
-            alignment_error_um=alignment.target_error_um,
+            alignment_error_um=alignment.error_um,
+            microscopy=microscopy,
             seed=recipe.seed,
             on_progress=p,
         ),
     )
     return SectionResult(
-        dataset, tissue, channels, cells, alignment, niches, source_unit=table.unit, started=started, seconds=seconds
+        dataset,
+        tissue,
+        channels,
+        cells,
+        alignment,
+        niches,
+        source_unit=table.unit,
+        microscopy_note="" if microscopy is None else microscopy.image.note,
+        refined_from=refined_from,
+        started=started,
+        seconds=seconds,
     )
 
 
@@ -362,9 +343,11 @@ def pixel_spectrum(dataset: Dataset, row: int, col: int) -> tuple[NDArray[np.flo
     return read_spectrum(dataset, row, col)
 
 
-def proposed_roles(path: Path, *, type_column: str | None = None) -> dict[str, tuple[int, Role]]:
-    """List the cell types of a table with their number of cells and a proposed role, which a person confirms."""
-    counts = read_cell_types(path, type_column=type_column)
+def proposed_roles(
+    path: Path, *, type_column: str | None = None, gates: Mapping[str, tuple[str, ...]] | None = None
+) -> dict[str, tuple[int, Role]]:
+    """List the cell types of a file with their number of cells and a proposed role, which a person confirms."""
+    counts = count_types(path, type_column, gates=gates or None)
     roles = propose_roles(counts)
     return {name: (n, roles[name]) for name, n in counts.items()}
 

@@ -13,7 +13,7 @@ import yaml
 
 PACKAGE = Path(__file__).parents[1] / "napari_metime"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-DOMAINS = ("alignment", "cells", "export", "ims", "metabolites", "niches", "simulate", "tissue")
+DOMAINS = ("alignment", "cells", "export", "ims", "metabolites", "microscopy", "niches", "simulate", "tissue")
 OPEN_TO_ALL = {"errors", "imzml_writer", "recipe", "replacing", "section"}
 WINDOW = {"PyQt5", "PyQt6", "PySide2", "PySide6", "magicgui", "napari", "pyqtgraph", "qtpy", "superqt", "vispy"}
 MAX_FILE_LINES = 400

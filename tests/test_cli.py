@@ -138,6 +138,7 @@ def test_run_writes_every_file_and_repeats_itself_byte_for_byte(
     images = ("niches", "tissue", "coldness")
     assert {p.name for p in first.iterdir()} == {
         *(f"{t}.csv" for t in TABLES), *(f"{i}.ome.tif" for i in images), "niches.geojson", "niches_source.geojson",
+        "cell_counts.ome.tif", "cell_channels.csv", "alignment.csv", "alignment_qupath.txt", "alignment_itk.txt",
         "recipe.yaml", "provenance.json", "report.html",
     }  # fmt: skip
     assert main(["run", str(first / "recipe.yaml")]) == 0
@@ -182,6 +183,13 @@ def test_own_results_are_replaced_and_other_folders_are_not(
         ({"align": "none", "cells": {"pixel_size_um": 500}}, "expected cells on the tissue"),
         ({"ims": {"part": "part9"}}, "part1"),
         ({"tissue": {"method": "none.tif"}}, "none.tif"),
+        ({"tissue": {"exclude": "none.geojson"}}, "none.geojson"),
+        ({"tissue": {"method": "microscopy:DAPI"}}, "set microscopy"),
+        ({"microscopy": {"path": "none.ome.tif"}}, "none.ome.tif"),
+        ({"cells": {"labels": "none.tif"}}, "none.tif"),
+        ({"cells": {"gates": {"T": ["CD3+"]}, "roles": {"effector": ["T"]}}}, "CD3"),
+        ({"cells": {"type_probability": "p"}}, "'p'"),
+        ({"align": {"path": "none.txt", "landmarks": None}}, "none.txt"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

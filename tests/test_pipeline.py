@@ -6,13 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from pyimzml.ImzMLWriter import ImzMLWriter
 
 from napari_metime.errors import AlignmentError, Cancelled, ImzMLError, RecipeError
-from napari_metime.pipeline import align_cells, find_tissue, measure_channels, open_dataset, run
-from napari_metime.recipe import AlignRecipe, ChannelsRecipe, ImsRecipe, Recipe, TissueRecipe, load_recipe
+from napari_metime.pipeline import (
+    align_cells,
+    align_section,
+    find_tissue,
+    measure_channels,
+    open_dataset,
+    read_cells,
+    run,
+)
+from napari_metime.recipe import AlignRecipe, ChannelsRecipe, ImsRecipe, Recipe, RefineRecipe, TissueRecipe, load_recipe
 from napari_metime.section import CellTable, SectionResult
 
 
@@ -54,8 +63,6 @@ def test_what_was_planted_in_the_niches_is_measured(result: SectionResult) -> No
 
 
 def test_the_cells_land_where_they_were_simulated(result: SectionResult, sample_section: Path) -> None:
-    import pandas as pd
-
     true = pd.read_csv(sample_section / "section" / "truth" / "cells_um.csv")
     error = np.hypot(result.cells.x - true["x_um"], result.cells.y - true["y_um"])
     assert np.median(error) < 8  # eight landmarks of 4 µm noise
@@ -191,3 +198,28 @@ def test_a_matrix_maps_from_the_tables_own_unit() -> None:
     align = AlignRecipe(matrix=((0.0, 2.0, 1.0), (3.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
     aligned, _ = align_cells(cells("px"), pixel_size_um=None, align=align)
     assert (aligned.x.tolist(), aligned.y.tolist()) == ([1.0, 41.0], [0.0, 30.0])
+
+
+def test_a_rough_alignment_is_refined_where_the_recipe_asks(recipe: Recipe, sample_section: Path) -> None:
+    """From 100 µm off: what is kept of it says whether it was taken, and the cells lie where it says."""
+    pytest.importorskip("SimpleITK")
+    truth = pd.read_csv(sample_section / "section" / "truth" / "cells_um.csv")
+    dataset, table = open_dataset(recipe.ims), read_cells(recipe.cells)
+    _, exact = align_cells(table, pixel_size_um=0.5, align=recipe.align)
+    rough = exact.matrix + np.array([[0, 0, 80.0], [0, 0, -60.0], [0, 0, 0]])
+    align = AlignRecipe(matrix=tuple(map(tuple, rough.tolist())), refine=RefineRecipe(transform="rigid"))
+    cells, alignment, kept = align_section(recipe.model_copy(update={"align": align}), dataset, table)
+    assert kept is not None
+    np.testing.assert_array_equal(kept.rough.matrix, rough)
+    assert kept.accepted, kept.note
+    assert kept.after_bits > kept.before_bits
+    error = np.hypot(cells.x - truth["x_um"], cells.y - truth["y_um"])
+    assert np.median(error) < 50  # a pixel
+    x, y = alignment.to_section(table.x, table.y)
+    np.testing.assert_array_equal((cells.x, cells.y), (x, y))
+
+
+def test_refining_by_a_microscopy_that_is_not_there_is_an_error(recipe: Recipe) -> None:
+    align = recipe.align.model_copy(update={"refine": RefineRecipe(channel=1)})  # type: ignore[union-attr]
+    with pytest.raises(RecipeError, match="expected a microscopy"):
+        run(recipe.model_copy(update={"align": align}))

@@ -19,13 +19,19 @@ _ENDINGS = (".npy", ".ome.tif", ".png", ".h5ad", ".zarr")
 
 
 def write_ome_tiff(
-    image: NDArray[Any], path: Path, *, pixel_size_um: tuple[float, float] | None, names: list[str] | None = None
+    image: NDArray[Any],
+    path: Path,
+    *,
+    pixel_size_um: tuple[float, float] | None,
+    names: list[str] | None = None,
+    is_compressed: bool = False,
 ) -> None:
     """Write an image of shape (rows, cols), or (n, rows, cols) with a name each, as it is: type, values, NaN.
 
     Parameters
     ----------
     pixel_size_um : (y, x) in µm, None where unknown
+    is_compressed : by zlib, for images that are mostly one value
     """
     # tifffile would draw a random UUID; from the content, the same image gives the same bytes.
     metadata: dict[str, Any] = {"axes": "YX" if image.ndim == 2 else "CYX", "UUID": _uuid_of(image)}
@@ -35,7 +41,8 @@ def write_ome_tiff(
         height, width = pixel_size_um
         metadata |= {"PhysicalSizeX": width, "PhysicalSizeY": height}
         metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
-    tifffile.imwrite(path, image, ome=True, photometric="minisblack", metadata=metadata)
+    compression = "zlib" if is_compressed else None
+    tifffile.imwrite(path, image, ome=True, photometric="minisblack", metadata=metadata, compression=compression)
 
 
 def _uuid_of(image: NDArray[Any]) -> str:

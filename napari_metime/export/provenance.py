@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Iterator
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import numpy as np
 
 from napari_metime import __version__
 from napari_metime.errors import MissingFileError
 from napari_metime.export.folder import WRITTEN_BY
 from napari_metime.recipe import Recipe, input_files
-from napari_metime.section import Progress, SectionResult
+from napari_metime.section import Alignment, Progress, RefinedFrom, SectionResult
 
 _PACKAGES = (
     "numpy", "scipy", "pandas", "scikit-image", "numba", "pyimzML", "tifffile", "shapely", "pydantic",
@@ -48,17 +52,30 @@ def input_checksums(
     done = 0
     rows: list[dict[str, object]] = []
     for path in paths:
-        digest = hashlib.sha256()
+        digest, size = hashlib.sha256(), 0
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(_CHUNK_BYTES):
+            for file in _files_of(path):
+                if file != path:  # an image that is a folder of files, such as OME-Zarr: its names count too
+                    digest.update(file.relative_to(path).as_posix().encode())
+                for chunk in _chunks(file):
                     digest.update(chunk)
-                    done += len(chunk)
-                    on_progress(min(done / total, 1.0), f"checksum of {path.name}")
+                    size += len(chunk)
+                    on_progress(min((done + size) / total, 1.0), f"checksum of {path.name}")
         except OSError as error:
             raise _missing(path, error) from error
-        rows.append({"path": _from_folder(path, out), "bytes": _size(path), "sha256": digest.hexdigest()})
+        done += size
+        rows.append({"path": _from_folder(path, out), "bytes": size, "sha256": digest.hexdigest()})
     return rows
+
+
+def _files_of(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
 
 
 def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, object]]) -> dict[str, object]:
@@ -82,14 +99,14 @@ def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, obj
             "pixel_size_um": grid.spacing_um,
         },
         "tissue": {"method": result.tissue.method, "n_pixels": int(result.tissue.mask.sum())},
-        "alignment": {
-            "kind": alignment.kind,
-            "n_landmarks": alignment.n_landmarks,
-            "rmse_um": alignment.rmse_um,
-            "target_error_um": alignment.target_error_um,
-            "matrix": alignment.matrix.tolist(),
-            "source_unit": result.source_unit,
-        },
+        "left_out": [
+            {"reason": part.reason, "n_pixels": int(part.mask.sum()), "n_cells": part.n_cells}
+            for part in result.niches.left_out
+        ],
+        "cells": {"note": result.cells.note, "n_cells": result.cells.n_cells},
+        "microscopy": result.microscopy_note or None,
+        "alignment": _alignment(alignment) | {"source_unit": result.source_unit},
+        "refined_from": None if result.refined_from is None else _refined_from(result.refined_from),
         "niches": {"n_niches": niches.n_niches, "radius_um": niches.radius_um, "note": niches.note},
         "warnings": result.warnings,
         "packages": package_versions(),
@@ -97,9 +114,31 @@ def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, obj
     }
 
 
+def _alignment(alignment: Alignment) -> dict[str, object]:
+    return {
+        "kind": alignment.kind,
+        "note": alignment.note,
+        "mirrored": bool(np.linalg.det(alignment.matrix[:2, :2]) < 0),
+        "n_landmarks": alignment.n_landmarks,
+        "rmse_um": alignment.rmse_um,
+        "target_error_um": alignment.target_error_um,
+        "extra_error_um": alignment.extra_error_um,
+        "error_um": alignment.error_um,
+        "bound_um": alignment.bound_um,
+        "residual_um": alignment.residual_um.tolist(),
+        "leave_one_out_um": alignment.leave_one_out_um.tolist(),
+        "matrix": alignment.matrix.tolist(),
+    }
+
+
+def _refined_from(refined: RefinedFrom) -> dict[str, object]:
+    facts = {field.name: getattr(refined, field.name) for field in fields(refined)}
+    return facts | {"rough": _alignment(refined.rough)}
+
+
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return sum(file.stat().st_size for file in _files_of(path))
     except OSError as error:
         raise _missing(path, error) from error
 

@@ -22,11 +22,13 @@ from napari_metime.export.words import (
     headline,
     interval,
     is_known,
+    left_out_sentences,
     niche_sentence,
     number,
     p_value,
     plural,
     ratio,
+    refined_sentence,
 )
 from napari_metime.recipe import Recipe
 from napari_metime.section import SectionResult
@@ -105,11 +107,22 @@ def _findings(result: SectionResult) -> dict[str, Any]:
         "n_associations": int((niches.associations["status"] == "tested").sum()),
         "hidden": hidden,
         "n_panel": len(channels.table),
-        "alignment": alignment_sentence(result.alignment, result.source_unit),
+        "alignment": _alignment(result),
         "radius": number(niches.map.radius_um) if is_known(niches.map.radius_um) else None,
+        "cells_note": result.cells.note,
+        "microscopy_note": result.microscopy_note,
         "tissue_note": result.tissue.note,
+        "left_out": left_out_sentences(result.niches.left_out),
         "warnings": result.warnings,
     }
+
+
+def _alignment(result: SectionResult) -> str:
+    refined = result.refined_from
+    if refined is None:
+        return alignment_sentence(result.alignment, result.source_unit)
+    rough = alignment_sentence(refined.rough, result.source_unit)
+    return f"{rough} {refined_sentence(refined, result.alignment)}"
 
 
 def _changes(result: SectionResult, called: Sequence[Row]) -> list[NicheChanges]:
@@ -119,14 +132,15 @@ def _changes(result: SectionResult, called: Sequence[Row]) -> list[NicheChanges]
 
 def _facts(result: SectionResult, domain: Row, called: Sequence[Row]) -> list[Fact]:
     cold = sum(row["area_um2"] for row in called)
-    error = result.alignment.target_error_um
+    error = result.alignment.error_um
+    error_is = "alignment error" + (", with that of a serial section" if result.alignment.extra_error_um else "")
     where = "assessable domain" if result.niches.map.assessable.any() else "domain, nowhere assessable"
     share = cold / domain["area_um2"] if domain["area_um2"] else float("nan")
     facts = [
         Fact(area_mm2(cold), "mm²", f"cold, {number(100 * share)} % of the assessable domain"),
         Fact(area_mm2(domain["area_um2"]), "mm²", where),
         Fact(count(domain["n_effector"]), "", f"effector cells among {count(domain['n_cells'])} cells there"),
-        Fact(number(error), "µm", "alignment error") if is_known(error) else Fact("unknown", "", "alignment error"),
+        Fact(number(error), "µm", error_is) if is_known(error) else Fact("unknown", "", error_is),
     ]
     return facts if called else facts[1:]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from napari_metime.export.folder import PROVENANCE_NAME, check_output_folder
 from napari_metime.export.images import write_ome_tiff
+from napari_metime.export.placed_landmarks import LEFT_OUT, PLACED, write_landmarks
 from napari_metime.export.polygons import niches_geojson
 from napari_metime.export.provenance import input_checksums, provenance
 from napari_metime.export.report import render_report
@@ -15,7 +18,7 @@ from napari_metime.export.strict_json import json_text
 from napari_metime.export.tables import write_table
 from napari_metime.recipe import Recipe, dump_recipe
 from napari_metime.replacing import replaced_folder
-from napari_metime.section import Progress, SectionResult, no_progress
+from napari_metime.section import Progress, SectionResult, no_progress, share_of
 
 _TISSUE_NAME = "tissue.ome.tif"
 
@@ -25,6 +28,7 @@ def write_results(
     recipe: Recipe,
     out: Path,
     *,
+    more: Mapping[str, Callable[[Path], None]] | None = None,
     on_progress: Progress = no_progress,
 ) -> Path:
     """Write every output file of a run into the folder ``out``.
@@ -39,6 +43,8 @@ def write_results(
         saved beside it and named by it.
     out : Path
         Absent, empty, or results that we wrote, which are replaced.
+    more : Mapping
+        Further files by name, and what writes each to the path that it is given: what takes more than ``export``.
 
     Returns
     -------
@@ -56,12 +62,20 @@ def write_results(
     final = out.resolve()
     with replaced_folder(final) as folder:
         written = _rerunnable(result, recipe, final)
-        inputs = input_checksums(result, written, final, on_progress=lambda done, text: on_progress(0.5 * done, text))
+        inputs = input_checksums(result, written, final, on_progress=share_of(on_progress, 0.0, 0.5))
         on_progress(0.5, "writing the tables")
         _write_tables(result, folder)
+        if _has_placed_landmarks(recipe):
+            rough = result.alignment if result.refined_from is None else result.refined_from.rough
+            write_landmarks(rough.landmarks, folder / PLACED)
         on_progress(0.7, "writing the images")
         _write_images(result, folder)
+        if recipe.tissue.exclude == LEFT_OUT:
+            _write_left_out(result, folder / LEFT_OUT)
         _write_polygons(result, recipe.section.id, folder)
+        for name, write in (more or {}).items():
+            on_progress(0.75, f"writing {name}")
+            write(folder / name)
         recipe_text = dump_recipe(written, folder=final)
         facts = provenance(result, written, inputs)
         _write_text(recipe_text, folder / "recipe.yaml")
@@ -75,10 +89,18 @@ def write_results(
 
 def _rerunnable(result: SectionResult, recipe: Recipe, final: Path) -> Recipe:
     """Name what a person did by hand as a file of the results folder."""
-    if result.tissue.method != "painted":
-        return recipe
-    painted = recipe.tissue.model_copy(update={"method": str(final / _TISSUE_NAME)})
-    return recipe.model_copy(update={"tissue": painted})
+    named: dict[str, Any] = {}
+    if result.tissue.method == "painted":
+        named["tissue"] = recipe.tissue.model_copy(update={"method": str(final / _TISSUE_NAME)})
+    if recipe.tissue.exclude == LEFT_OUT:
+        named["tissue"] = named.get("tissue", recipe.tissue).model_copy(update={"exclude": final / LEFT_OUT})
+    if recipe.align != "none" and _has_placed_landmarks(recipe):
+        named["align"] = recipe.align.model_copy(update={"landmarks": final / PLACED})
+    return recipe.model_copy(update=named)
+
+
+def _has_placed_landmarks(recipe: Recipe) -> bool:
+    return recipe.align != "none" and recipe.align.landmarks == PLACED
 
 
 def _write_tables(result: SectionResult, folder: Path) -> None:
@@ -96,6 +118,12 @@ def _write_images(result: SectionResult, folder: Path) -> None:
     write_ome_tiff(niches.labels.astype(np.int32), folder / "niches.ome.tif", pixel_size_um=size)
     write_ome_tiff(result.tissue.mask.astype(np.uint8), folder / _TISSUE_NAME, pixel_size_um=size)
     write_ome_tiff(niches.coldness.astype(np.float32), folder / "coldness.ome.tif", pixel_size_um=size)
+
+
+def _write_left_out(result: SectionResult, path: Path) -> None:
+    """Write what was drawn as left out of the tissue: the recipe in the folder names it."""
+    mask = np.logical_or.reduce([np.zeros_like(result.tissue.mask), *(part.mask for part in result.tissue.left_out)])
+    write_ome_tiff(mask.astype(np.uint8), path, pixel_size_um=result.dataset.grid.spacing_um)
 
 
 def _write_polygons(result: SectionResult, section_id: str, folder: Path) -> None:

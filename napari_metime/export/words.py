@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from napari_metime.export.colours import grade_of
-from napari_metime.section import Alignment, SectionResult
+from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
 
 MISSING = "–"
+ROUNDED_OFF = 1e-9
+"""What is less is left of rounding, as where two landmarks fix a transform."""
 Row = Mapping[str, Any]
 
 
@@ -22,7 +24,7 @@ def number(value: Any, digits: int = 2) -> str:
     """Write a number with ``digits`` significant digits, whole from 100 on; a dash where there is none."""
     if not is_known(value):
         return MISSING
-    if value == 0:
+    if abs(value) < ROUNDED_OFF:
         return "0"
     decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     return f"{value:,.{decimals}f}".replace("-", "−")
@@ -91,19 +93,56 @@ def headline(result: SectionResult) -> str:
 
 def alignment_sentence(alignment: Alignment, source_unit: str) -> str:
     """Say how the cells came into the section frame, and how well."""
+    parts = [_source_of(alignment, source_unit)]
     if alignment.n_landmarks:
-        text = (
-            f"The cells were brought into the section frame by a {alignment.kind} transform "
-            f"on {plural(alignment.n_landmarks, 'landmark')}."
-        )
         if is_known(alignment.rmse_um):
-            text += f" The landmarks fit within {number(alignment.rmse_um)} µm (root mean square)."
+            parts.append(f"The landmarks fit within {number(alignment.rmse_um)} µm (root mean square).")
         if is_known(alignment.target_error_um):
             missed = number(alignment.target_error_um)
-            return f"{text} Left out one by one, they are missed by {missed} µm: the alignment error."
-        return f"{text} The alignment error cannot be estimated from so few landmarks."
-    if alignment.kind == "matrix":
-        return "The cells were brought into the section frame by a given matrix; its error is not known."
-    if source_unit == "px":
-        return "The cells were taken to lie in the section frame, in pixels; the error is not known."
-    return "The cells were taken to lie in the section frame already; the error is not known."
+            parts.append(f"Left out one by one, they are missed by {missed} µm: the alignment error.")
+        else:
+            parts.append("The alignment error cannot be estimated from so few landmarks.")
+    elif not is_known(alignment.error_um):
+        parts.append("Its error is not known.")
+    if alignment.extra_error_um:
+        stated, whole = number(alignment.extra_error_um), number(alignment.error_um)
+        parts.append(f"A further {stated} µm were stated, as for a serial section: {whole} µm in all.")
+    if is_known(alignment.bound_um):
+        parts.append(f"At 95 %, no cell is further than {number(alignment.bound_um)} µm from its true place.")
+    return " ".join(parts)
+
+
+def _source_of(alignment: Alignment, source_unit: str) -> str:
+    if alignment.n_landmarks:
+        text = (
+            f"The cells were brought into the section frame by a {alignment.kind.replace('_', '-')} transform "
+            f"on {plural(alignment.n_landmarks, 'landmark')}"
+        )
+    elif alignment.kind == "none":
+        frame = "in the section frame already" if source_unit == "um" else "in the section frame, in pixels"
+        text = f"The cells were taken to lie {frame}"
+    else:
+        what = "matrix" if alignment.kind == "matrix" else f"{alignment.kind} transform"
+        text = f"The cells were brought into the section frame by a given {what}"
+    return f"{text} ({alignment.note})." if alignment.note else f"{text}."
+
+
+def refined_sentence(result: RefinedFrom, alignment: Alignment) -> str:
+    """Say what became of refining the alignment by the images, and how well the alignment is known now."""
+    parts = [result.note]
+    if is_known(result.after_bits):
+        before, after = number(result.before_bits), number(result.after_bits)
+        parts.append(f"Mutual information of the two images: {before} bits before, {after} after.")
+    if result.accepted and is_known(alignment.error_um):
+        parts.append(f"The alignment error is {number(alignment.error_um)} µm now.")
+    return " ".join(parts)
+
+
+def left_out_sentences(parts: Sequence[LeftOut]) -> list[str]:
+    """Say of which pixels nothing is said, one reason each."""
+    told = []
+    for part in parts:
+        count_nowhere = "counts nowhere" if part.n_cells == 1 else "count nowhere"
+        cells = f", with {plural(part.n_cells, 'cell')} that {count_nowhere}" if part.n_cells else ""
+        told.append(f"{plural(int(part.mask.sum()), 'pixel')} {part.reason}{cells}.")
+    return told

@@ -1,5 +1,6 @@
 """imzML in, ion images out."""
 
+from napari_metime.ims.drawn import read_area
 from napari_metime.ims.from_recipe import normalization_factors, normalization_vector, open_from_recipe
 from napari_metime.ims.header import NO_PIXEL_SIZE
 from napari_metime.ims.images import read_image, read_mask
@@ -37,6 +38,7 @@ __all__ = [
     "open_imzml",
     "pick_peaks",
     "pixel_vectors",
+    "read_area",
     "read_image",
     "read_mask",
     "read_spectrum",

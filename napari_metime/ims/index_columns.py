@@ -33,7 +33,7 @@ from napari_metime.ims.index_format import (
     point_dtypes,
 )
 from napari_metime.ims.index_sort import gather, sort_mz
-from napari_metime.section import Dataset, Progress
+from napari_metime.section import Dataset, Progress, share_of
 
 Columns = list[NDArray[Any]]
 MIN_BUCKET, MAX_BUCKET, N_BUCKETS = 500_000, 4_000_000, 160
@@ -83,10 +83,10 @@ def write_points(dataset: Dataset, folder: Path, on_progress: Progress) -> Heade
         More points share one m/z than can be sorted in memory.
     """
     dtypes = point_dtypes(dataset)
-    plan = _plan(dataset, lambda done, text: on_progress(0.2 * done, text))
+    plan = _plan(dataset, share_of(on_progress, 0.0, 0.2))
     first = np.cumsum(plan.sizes) - plan.sizes
     with ColumnWriter(folder, dtypes) as writer:
-        sizes = _deal_all(dataset, plan, writer, lambda done, text: on_progress(0.2 + 0.4 * done, text))
+        sizes = _deal_all(dataset, plan, writer, share_of(on_progress, 0.2, 0.6))
         n_points, n_done = int(sizes.sum()), 0
         for columns in _sorted_buckets(writer, first, sizes):
             n_done += columns[0].size - writer.n_kept

@@ -15,7 +15,7 @@ from napari_metime.ims.compiling import borrowing
 from napari_metime.ims.index import Index
 from napari_metime.ims.mean_spectrum import mean_spectrum
 from napari_metime.ims.normalization import pixel_vectors
-from napari_metime.section import Dataset, Progress, no_progress
+from napari_metime.section import Dataset, Progress, no_progress, share_of
 
 N_FEATURES = 50
 MAX_TOLERANCE = 1_000_000
@@ -133,8 +133,8 @@ def feature_images(dataset: Dataset, *, on_progress: Progress = no_progress) -> 
         The total ion current first, then up to 50 bins of 0.5 m/z with the largest summed intensity.
     """
     low, high = dataset.mz_range
-    tic = pixel_vectors(dataset, on_progress=lambda done, text: on_progress(0.3 * done, text)).tic
-    spectrum = mean_spectrum(dataset, on_progress=lambda done, text: on_progress(0.3 + 0.3 * done, text))
+    tic = pixel_vectors(dataset, on_progress=share_of(on_progress, 0.0, 0.3)).tic
+    spectrum = mean_spectrum(dataset, on_progress=share_of(on_progress, 0.3, 0.6))
     n_bins = int(np.clip(np.ceil((high - low) / FEATURE_WIDTH), 1, 100_000))
     position = np.clip((spectrum.mz - low) / FEATURE_WIDTH, 0, n_bins - 1).astype(np.int64)
     totals = np.bincount(position, weights=spectrum.mean, minlength=n_bins)

@@ -35,7 +35,7 @@ from napari_metime.ims.parts import select_part
 from napari_metime.ims.repairs import divide_step, lay_out_repaired
 from napari_metime.ims.scanning import scan_spectra
 from napari_metime.ims.terms import CENTROID, PROFILE
-from napari_metime.section import Dataset, Grid, Progress, no_progress
+from napari_metime.section import Dataset, Grid, Progress, no_progress, share_of
 
 CACHE_FORMAT = 3
 NO_POLARITY = "The file states no polarity."
@@ -153,12 +153,12 @@ def _read(
     skip_broken: bool,
     on_progress: Progress,
 ) -> Dataset:
-    header, layout = _read_xml(path, ibd_path, stamp[0], lambda done, text: on_progress(0.5 * done, text))
+    header, layout = _read_xml(path, ibd_path, stamp[0], share_of(on_progress, 0.0, 0.5))
     layout = choose_plane(layout, plane)
     layout = divide_step(check_bounds(layout, ibd_path.name, stamp[0], skip_broken=skip_broken))
     dataset = _move_to_own_pages(_assemble(path, ibd_path, stamp, header, layout))
     del layout  # before the long pass over the file
-    axes = read_axes(dataset, on_progress=lambda done, text: on_progress(0.5 + 0.5 * done, text))
+    axes = read_axes(dataset, on_progress=share_of(on_progress, 0.5, 1.0))
     told = (*dataset.warnings, *_tell_points(dataset, axes), *_tell_duplicates(dataset), *_tell_uuid(dataset))
     dataset.ascending[:] = axes.ascending
     return replace(dataset, mz_range=(axes.low, axes.high), warnings=told)

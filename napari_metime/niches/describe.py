@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from napari_metime.niches.associations import association_rows
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.gradients import gradient_rows
 from napari_metime.niches.regions import region_rows
-from napari_metime.section import CellTable, ChannelSet, Grid, NicheMap, NicheResult, Progress, no_progress
+from napari_metime.section import CellTable, ChannelSet, Grid, LeftOut, NicheMap, NicheResult, Progress, no_progress
 
 MAX_MISSED_SHARE = 0.2
 """Share of cells off the tissue from which the user is told. Our default."""
@@ -25,6 +27,7 @@ def describe_niches(
     *,
     section_id: str,
     covariates: tuple[str, ...] = (),
+    left_out: tuple[LeftOut, ...] = (),
     seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> NicheResult:
@@ -32,8 +35,9 @@ def describe_niches(
 
     Parameters
     ----------
-    tissue : ndarray of shape (rows, cols), bool
+    tissue : ndarray of shape (rows, cols), bool: without what was left out
     cells : CellTable in section µm
+    left_out : where nothing can be said; the cells there are counted, and are in no region and at no distance
     seed : of the block bootstrap
     """
     pixel = grid.pixel_of(cells.x, cells.y)
@@ -62,13 +66,15 @@ def describe_niches(
         rng=np.random.default_rng([seed, 3]),
     )
     on_progress(0.9, "writing the tables")
+    reason, left_out = _cells_left_out(left_out, pixel)
     return NicheResult(
         map=niches,
         regions=regions,
         associations=association_rows(niches, channels, section_id=section_id, covariates=covariates),
         gradients=gradients,
-        cells=_cell_rows(grid, niches, cells, pixel, margin_um),
-        warnings=_warn(tissue, cells, pixel),
+        cells=_cell_rows(grid, niches, cells, np.where(reason < 0, pixel, -1), margin_um),
+        warnings=(*_tell_left_out(left_out, cells.n_cells), *_warn(tissue, cells, pixel)),
+        left_out=left_out,
     )
 
 
@@ -94,6 +100,28 @@ def _cell_rows(
             "in_domain": in_domain,
         }
     ).assign(region_id=lambda table: table["region_id"].mask(table["region_id"] == 0))
+
+
+def _cells_left_out(
+    left_out: tuple[LeftOut, ...], pixel: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], tuple[LeftOut, ...]]:
+    """Return the place in ``left_out`` of the reason of each cell, -1 for none, and the parts with their cells."""
+    reason = np.full(pixel.size, -1, dtype=np.intp)
+    on_grid = pixel >= 0
+    for i, part in enumerate(left_out):
+        here = on_grid.copy()
+        here[on_grid] = part.mask.ravel()[pixel[on_grid]]
+        reason[here] = i
+    counts = np.bincount(reason[reason >= 0], minlength=len(left_out))
+    return reason, tuple(replace(part, n_cells=int(n)) for part, n in zip(left_out, counts, strict=True))
+
+
+def _tell_left_out(left_out: tuple[LeftOut, ...], n_cells: int) -> tuple[str, ...]:
+    parts = [f"{part.n_cells:,} {part.reason}" for part in left_out if part.n_cells]
+    if not parts:
+        return ()
+    n = sum(part.n_cells for part in left_out)
+    return (f"{n:,} of {n_cells:,} cells lie where nothing can be said and count nowhere: {'; '.join(parts)}.",)
 
 
 def _warn(tissue: NDArray[np.bool_], cells: CellTable, pixel: NDArray[np.intp]) -> tuple[str, ...]:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
-from shapely.geometry import shape as to_shape
 from skimage.morphology import remove_small_holes, remove_small_objects
 
-from napari_metime.errors import MissingFileError, TissueError
-from napari_metime.section import Grid
+from napari_metime.errors import TissueError
 
 BANDWIDTH_UM = 50.0
 """Gaussian bandwidth of the tumour fraction. Our default."""
@@ -23,7 +16,6 @@ MIN_TUMOR_FRACTION = 0.5
 MIN_RELATIVE_DENSITY = 0.1
 """Below this share of the median cell density tissue counts as acellular (necrosis, holes). Our default."""
 MIN_PIECE_UM2 = 10_000.0
-MAX_GEOJSON_BYTES = 100_000_000
 
 
 def tumor_bed(
@@ -86,56 +78,6 @@ def _to_border_um(region: NDArray[np.bool_], spacing_um: tuple[float, float]) ->
     # The border lies half a step before the nearest pixel beyond it, in the direction in which that pixel lies.
     steps = np.abs(nearest - np.indices(region.shape)).max(axis=0)
     return np.asarray(distance * (1 - 0.5 / np.maximum(steps, 1)), dtype=np.float64)
-
-
-def read_polygons(path: Path, grid: Grid) -> NDArray[np.bool_]:
-    """Read GeoJSON polygons in section µm and return the pixels whose centre they hold.
-
-    Raises
-    ------
-    MissingFileError
-        No such file.
-    TissueError
-        It is no GeoJSON with polygons, or they hold no pixel.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"expected polygons at {path}, found no file; check the path")
-    if path.stat().st_size > MAX_GEOJSON_BYTES:
-        raise TissueError(f"expected GeoJSON of at most 100 MB, found {path.stat().st_size:,} bytes in {path.name}")
-    try:
-        polygons = [to_shape(g) for g in _geometries(json.loads(path.read_text(encoding="utf-8-sig")))]
-        union = shapely.union_all([shapely.make_valid(p) for p in polygons])
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        RecursionError,
-        shapely.errors.ShapelyError,
-    ) as error:
-        raise TissueError(f"expected GeoJSON polygons in {path.name}, found what cannot be read ({error})") from error
-    height, width = grid.spacing_um
-    y, x = np.mgrid[: grid.shape[0], : grid.shape[1]]
-    mask = np.asarray(shapely.contains_xy(union, x * width, y * height), dtype=bool)
-    if not mask.any():
-        raise TissueError(
-            f"expected polygons in section µm over the grid in {path.name}, found none that holds a pixel"
-        )
-    return mask
-
-
-def _geometries(value: Any) -> list[dict[str, Any]]:
-    if isinstance(value, list):
-        return [g for item in value for g in _geometries(item)]
-    if value.get("type") == "FeatureCollection":
-        return _geometries(value["features"])
-    if value.get("type") == "Feature":
-        return _geometries(value["geometry"]) if value.get("geometry") else []
-    if value.get("type") == "GeometryCollection":
-        return _geometries(value["geometries"])
-    return [value] if value.get("type") in ("Polygon", "MultiPolygon") else []
 
 
 def _blur(image: NDArray[np.generic], spacing_um: tuple[float, float]) -> NDArray[np.float64]:

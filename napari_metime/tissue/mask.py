@@ -69,7 +69,7 @@ def find_tissue_mask(
 
 def _two_groups(values: NDArray[np.float32], seed: int) -> NDArray[np.bool_]:
     """Split pixels, given as (n_features, n_pixels), by 2-means of their first principal components."""
-    scores = _principal_components(values.astype(np.float64))
+    scores = principal_components(values.astype(np.float64))
     if np.ptp(scores) < 1e-9:  # pixels that are all alike
         return np.zeros(len(scores), dtype=bool)
     try:
@@ -87,7 +87,13 @@ def _dissimilarity(peaks: NDArray[np.float32], groups: NDArray[np.bool_]) -> flo
     return float(np.abs(one - other).sum() / max((one + other).sum(), 1e-300))
 
 
-def _principal_components(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def principal_components(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first principal components of pixels, shape (n_pixels, up to 5), strongest first.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_features, n_pixels): intensities, not below 0
+    """
     # Each peak on its own scale: log of the share of its typical intensity, so that no ion dominates.
     positive = np.where(values > 0, values, np.nan)
     with np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 
 from napari_metime.export.report import render_report
 from napari_metime.recipe import Recipe
-from napari_metime.section import SectionResult
+from napari_metime.section import LeftOut, RefinedFrom, SectionResult
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "img", "col", "line", "br"}
@@ -133,3 +133,15 @@ def test_many_niches_are_cut_and_told(result: SectionResult, recipe: Recipe) -> 
     assert "2 more in the table below" in text
     assert "8 niches not drawn here" in text
     assert "Only 6 of 14 niches are shown" in text
+
+
+def test_what_was_recognised_and_left_out_is_told(result: SectionResult, recipe: Recipe) -> None:
+    part = LeftOut("left out by hand (folds.tif)", result.niches.map.labels == 1, n_cells=12)
+    told = replace(
+        result, cells=replace(result.cells, note="QuPath, 400 cells"), microscopy_note="OME-TIFF, 3 channels",
+        niches=replace(result.niches, left_out=(part,)),
+        refined_from=RefinedFrom(result.alignment, True, "It was refined: halves agree.", 0.2, 0.4, 0.01, 90.0),
+    )  # fmt: skip
+    text = _Page(render_report(told, recipe, "")).text
+    for words in ("QuPath, 400 cells", "OME-TIFF, 3 channels", "12 cells that count nowhere", "halves agree"):
+        assert words in text

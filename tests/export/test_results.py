@@ -16,8 +16,9 @@ import tifffile
 
 from napari_metime.errors import Cancelled, MissingFileError, OutputError
 from napari_metime.export import write_results
-from napari_metime.recipe import ExportRecipe, Recipe, load_recipe
-from napari_metime.section import SectionResult
+from napari_metime.export.placed_landmarks import LEFT_OUT, PLACED
+from napari_metime.recipe import AlignRecipe, ExportRecipe, Recipe, TissueRecipe, load_recipe
+from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
 
 FILES = {
     "regions.csv", "associations.csv", "gradients.csv", "cells.csv", "channels.csv", "niches.ome.tif", "tissue.ome.tif",
@@ -121,6 +122,55 @@ def test_provenance_says_what_was_read(out: Path, inputs: Path) -> None:
     assert read["s.ibd"]["sha256"] == hashlib.sha256(b"abc").hexdigest()
     assert read["s.ibd"]["bytes"] == 3
     assert (out / read["s.ibd"]["path"]).samefile(inputs / "s.ibd")
+
+
+def test_provenance_tells_what_was_left_out_and_how_the_cells_came_there(
+    tmp_path: Path, result: SectionResult, recipe: Recipe
+) -> None:
+    part = LeftOut("outside the microscopy", result.niches.map.labels == 1, n_cells=12)
+    told = replace(
+        result, cells=replace(result.cells, note="HALO, 400 cells"), microscopy_note="TIFF",
+        niches=replace(result.niches, left_out=(part,)),
+        alignment=replace(result.alignment, extra_error_um=4.0, bound_um=20.0),
+        refined_from=RefinedFrom(result.alignment, False, "it moved too far", 0.2, 0.1, moved_um=900.0),
+    )  # fmt: skip
+    out = write_results(told, recipe, tmp_path / "results")
+    facts = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    n_pixels = int((result.niches.map.labels == 1).sum())
+    assert facts["left_out"] == [{"reason": "outside the microscopy", "n_pixels": n_pixels, "n_cells": 12}]
+    assert (facts["cells"]["note"], facts["microscopy"]) == ("HALO, 400 cells", "TIFF")
+    alignment = facts["alignment"]
+    assert (alignment["extra_error_um"], alignment["bound_um"], alignment["mirrored"]) == (4.0, 20.0, False)
+    assert alignment["error_um"] == pytest.approx(np.hypot(6.1, 4.0))
+    assert alignment["residual_um"] == [4.0, 4.0, 4.6]
+    refined = facts["refined_from"]
+    assert (refined["note"], refined["accepted"], refined["moved_um"]) == ("it moved too far", False, 900.0)
+    assert refined["p_chance"] is None
+    assert refined["rough"]["n_landmarks"] == 3
+
+
+def test_landmarks_that_were_placed_are_written_though_the_alignment_was_refined(
+    tmp_path: Path, result: SectionResult, recipe: Recipe
+) -> None:
+    placed = recipe.model_copy(update={"align": AlignRecipe(landmarks=PLACED)})
+    refined = replace(
+        result, alignment=Alignment(result.alignment.matrix, "affine"),
+        refined_from=RefinedFrom(result.alignment, True, "It was refined."),
+    )  # fmt: skip
+    out = write_results(refined, placed, tmp_path / "results")
+    written = pd.read_csv(out / "landmarks.csv").to_numpy()
+    assert np.array_equal(written, result.alignment.landmarks)
+
+
+def test_what_was_drawn_as_left_out_is_saved_and_named(tmp_path: Path, result: SectionResult, recipe: Recipe) -> None:
+    hole = np.zeros_like(result.tissue.mask)
+    hole[3:6, 4:9] = True
+    drawn = recipe.model_copy(update={"tissue": TissueRecipe(exclude=LEFT_OUT)})
+    tissue = replace(result.tissue, mask=result.tissue.mask & ~hole, left_out=(LeftOut("left out by hand", hole),))
+    out = write_results(replace(result, tissue=tissue), drawn, tmp_path / "results")
+    again = load_recipe(out / "recipe.yaml")
+    assert again.tissue.exclude == out / "left_out.ome.tif"
+    assert np.array_equal(tifffile.imread(out / "left_out.ome.tif") > 0, hole)
 
 
 def test_a_section_without_niches_is_written(

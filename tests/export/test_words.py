@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_metime.export import words
-from napari_metime.section import Alignment, SectionResult
+from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,35 @@ def test_an_unknown_alignment_error_is_said(result: SectionResult) -> None:
     assert "cannot be estimated" in words.alignment_sentence(few, "px")
     for kind in ("matrix", "none"):
         assert "error is not known" in words.alignment_sentence(Alignment(np.eye(3), kind), "um")
+
+
+def test_a_serial_section_and_the_bound_are_said() -> None:
+    """Errors add as variances: 3 and 4 µm make 5."""
+    serial = Alignment(np.eye(3), "similarity", 4, 2.0, 3.0, extra_error_um=4.0, bound_um=9.5, note="mirrored")
+    assert words.alignment_sentence(serial, "px") == (
+        "The cells were brought into the section frame by a similarity transform on 4 landmarks (mirrored). "
+        "The landmarks fit within 2.0 µm (root mean square). Left out one by one, they are missed by 3.0 µm: the "
+        "alignment error. A further 4.0 µm were stated, as for a serial section: 5.0 µm in all. "
+        "At 95 %, no cell is further than 9.5 µm from its true place."
+    )
+    given = Alignment(np.eye(3), "matrix", extra_error_um=4.0)
+    assert "not known" not in words.alignment_sentence(given, "um")
+
+
+def test_what_became_of_refining_is_said() -> None:
+    rough, better = Alignment(np.eye(3), "rigid"), Alignment(np.eye(3), "affine", target_error_um=7.0)
+    refused = RefinedFrom(rough, False, "It was not refined: other tissue fits as well.", 0.21, 0.2, 0.4, 80.0)
+    told = "Mutual information of the two images: 0.21 bits before, 0.20 after."
+    assert words.refined_sentence(refused, rough) == f"{refused.note} {told}"
+    accepted = replace(refused, accepted=True)
+    assert words.refined_sentence(accepted, better).endswith(f"{told} The alignment error is 7.0 µm now.")
+    assert words.refined_sentence(RefinedFrom(rough, False, "Too few cells."), rough) == "Too few cells."
+
+
+def test_what_is_left_out_is_counted() -> None:
+    mask = np.eye(3, dtype=bool)
+    parts = [LeftOut("without a spectrum", mask), LeftOut("outside the microscopy", mask, 1)]
+    assert words.left_out_sentences(parts) == [
+        "3 pixels without a spectrum.",
+        "3 pixels outside the microscopy, with 1 cell that counts nowhere.",
+    ]
