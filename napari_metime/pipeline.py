@@ -138,7 +138,8 @@ def find_niches(
     here = tissue.mask & ~np.logical_or.reduce([part.mask for part in left_out])
     if not here.any():
         raise TissueError(
-            "expected tissue that the microscopy shows, found none of it; check align and microscopy.pixel_size_um"
+            "expected tissue that the microscopy shows, found none of it; check align, microscopy.pixel_size_um and "
+            "cells.pixel_size_um (without it, cells in px are in pixels of this image)"
         )
     found = map_niches(
         dataset.grid,

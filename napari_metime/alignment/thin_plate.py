@@ -123,8 +123,10 @@ def fit_plate(places: NDArray[np.float64], target: NDArray[np.float64]) -> Plate
     smoothing_um2 = scale_um**2 / RATIOS[best] if RATIOS[best] else np.inf
     warp = ThinPlate(knots, RATIOS[best] * weights, affine, centre, scale_um, smoothing_um2)
     leverage = np.sum(rotated**2 / shares[best], axis=1)
+    # Whether the others fix a plate at all does not depend on the ratio, which makes every leverage small.
+    others_suffice = np.sum(rotated**2, axis=1) > 1e-9
     with np.errstate(divide="ignore", invalid="ignore"):
-        left_out = np.where(leverage[:, None] > 1e-9, weights / leverage[:, None], np.nan)
+        left_out = np.where(others_suffice[:, None], weights / leverage[:, None], np.nan)
     return Plate(warp, weights, left_out, knots, target, likelihood / likelihood.sum(), noise_um2)
 
 

@@ -12,6 +12,12 @@ from napari_metime.alignment.uncertainty import plate_of
 from napari_metime.errors import AlignmentError
 
 SIZE_UM = np.array([4000.0, 3000.0])
+CLOSE = np.array(
+    [
+        [5245.56, 1649.2, 2471.55, 588.64], [2987.53, 1196.76, 1364.7, 249.27], [5433.41, 5275.51, 2290.22, 2393.72],
+        [1554.86, 3646.37, 498.67, 1393.27], [2193.96, 3455.59, 833.11, 1335.19], [3787.31, 1373.82, 1754.89, 371.39],
+    ]
+)  # fmt: skip
 
 
 def bent(at: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -45,18 +51,21 @@ def test_another_implementation_gives_the_same_places(noise_um: float) -> None:
     np.testing.assert_allclose(found, other(np.column_stack(_affine(fit.matrix, *new.T))), atol=1e-3)
 
 
-def test_the_leave_one_out_error_is_that_of_fitting_again() -> None:
-    fit = fit_landmarks(landmarks(15, noise_um=4), "thin_plate")
+@pytest.mark.parametrize("is_close", [False, True], ids=["noisy", "close to its landmarks"])
+def test_the_leave_one_out_error_is_that_of_fitting_again(is_close: bool) -> None:
+    # Of the second, every leverage is below 1e-9, as the ratio of bend to noise is large.
+    fit = fit_landmarks(CLOSE if is_close else landmarks(15, noise_um=4), "thin_plate")
     smoothing = plate_of(fit).warp.smoothing_um2
     assert np.isfinite(smoothing)
     places = np.column_stack(_affine(fit.matrix, *fit.landmarks[:, :2].T))
-    for i in range(15):
-        rest = np.arange(15) != i
+    for i in range(fit.n_landmarks):
+        rest = np.arange(fit.n_landmarks) != i
         other = RBFInterpolator(
             places[rest], fit.landmarks[rest, 2:], kernel="thin_plate_spline", smoothing=smoothing
         )
         missed = np.hypot(*(other(places[i : i + 1])[0] - fit.landmarks[i, 2:]))
-        assert fit.leave_one_out_um[i] == pytest.approx(missed, rel=1e-5)
+        assert fit.leave_one_out_um[i] == pytest.approx(missed, rel=1e-4)
+    assert np.isfinite(fit.target_error_um)
 
 
 def test_landmarks_that_only_scatter_do_not_bend_the_plate() -> None:
