@@ -127,7 +127,7 @@ def test_outside_the_microscopy_nothing_is_cold(recipe: Recipe, sample_section: 
 def test_a_microscopy_that_misses_the_tissue_is_an_error(recipe: Recipe, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "tiny.tif", np.ones((2, 2), np.uint8))
     tiny = MicroscopyRecipe(path=tmp_path / "tiny.tif", pixel_size_um=4)
-    with pytest.raises(TissueError, match=r"check align and microscopy\.pixel_size_um"):
+    with pytest.raises(TissueError, match=r"check align, microscopy\.pixel_size_um and cells\.pixel_size_um"):
         run(recipe.model_copy(update={"microscopy": tiny}))
 
 

@@ -19,6 +19,9 @@ UNIT_WORDS: dict[str, Unit] = {
     **dict.fromkeys(("px", "pixel", "pixels"), "px"),
 }
 UNIT_SIGNS: dict[Unit, str] = {"um": "µm", "px": "px"}
+_OTHER_UNITS = frozenset(("nm", "nanometers", "nanometres", "mm", "millimeters", "millimetres", "cm", "inch", "inches"))
+# What R makes of "Centroid X µm" and "Cell: Area µm^2" of QuPath where it does not know the micro sign.
+_WITHOUT_MICRO = re.compile(r"(centroid\.[xy]|(?:cell|detection)\.\.area)\.\.m(\.2)?", re.IGNORECASE)
 _SQUARE = re.compile(r"(?:\^?2|â?²)$")
 POSITION_NAMES = (
     ("centroid x", "centroid y"),
@@ -33,6 +36,16 @@ POSITION_NAMES = (
 TYPE_NAMES = ("class", "classification", "phenotype", "cell type", "celltype", "type")
 _LIKELY_TYPE = re.compile(r"type|class|pheno|cluster|label|annot|lineage|leiden|population")
 ID_NAMES = ("object id", "cell id", "cellid", "id")
+IMAGE_NAMES = (
+    *("image", "imageid", "image id", "image name", "image location", "image file name", "image tag", "imagenumber"),
+    *("image number", "file name", "filename", "sample name"),
+)
+# Names of what may be part of an image too: they count where no column names the image. Cells of several batches,
+# of staining or of merging, cannot be of one image either.
+PART_NAMES = (
+    *("library id", "sample id", "sampleid", "sample", "slide id", "slide name", "slide", "region", "region id", "reg"),
+    *("roi", "roi id", "fov", "fov id", "core", "core id", "tma core", "batch"),
+)
 
 
 def find_type(header: Sequence[str], type_column: str | None) -> int:
@@ -64,10 +77,17 @@ def plain_name(name: str) -> str:
 
 def base_and_unit(name: str) -> tuple[str, Unit | None]:
     """Split a name into what is measured and the unit that it says: lengths (µm, px) and areas (µm², um^2, pixels)."""
-    words = [word for word in plain_name(name).split() if word != "square"]
+    words = [word for word in plain_name(_in_micrometres(name)).split() if word != "square"]
+    if "area" in words and words[-2:] in (["um", "2"], ["px", "2"]):  # R makes "µm.2" of "µm^2"
+        words.pop()
     units = [UNIT_WORDS.get(_SQUARE.sub("", word)) for word in words]
     base = " ".join(word for word, unit in zip(words, units, strict=True) if unit is None)
     return base, next(filter(None, units), None)
+
+
+def _in_micrometres(name: str) -> str:
+    match = _WITHOUT_MICRO.fullmatch(name)
+    return name if match is None else f"{match[1]} um{match[2] or ''}"
 
 
 def find_named(header: Sequence[str], name: str, *, key: str) -> int:
@@ -90,6 +110,16 @@ def recognise(header: Sequence[str], names: Sequence[str], *, key: str) -> int |
         if found:
             return _only(header, found, key)
     return None
+
+
+def find_images(header: Sequence[str], first: Sequence[str] = (), parts: Sequence[str] = PART_NAMES) -> tuple[int, ...]:
+    """Return the columns that say of which image a cell is: the one that names it, else all that may.
+
+    ``first`` are the names that one program has for it.
+    """
+    plain = [plain_name(column) for column in header]
+    named = [plain.index(name) for name in (*first, *IMAGE_NAMES) if name in plain]
+    return tuple(named[:1] or [plain.index(name) for name in parts if name in plain])
 
 
 def _only(header: Sequence[str], found: Sequence[int], key: str) -> int:
@@ -163,10 +193,13 @@ def agreed_unit(
     Raises
     ------
     CellTableError
-        Nothing says the unit, or the header contradicts itself or what is stated.
+        Nothing says the unit, the header says neither px nor µm, or it contradicts itself or what is stated.
     """
+    others = sorted(_OTHER_UNITS.intersection(f"{plain_name(header[at_x])} {plain_name(header[at_y])}".split()))
     of_x, of_y = base_and_unit(header[at_x])[1], base_and_unit(header[at_y])[1]
     named = f"{header[at_x]!r}, {header[at_y]!r}"
+    if others:
+        raise CellTableError(f"expected x and y in px or µm, found {others[0]} ({named}); write them in µm")
     if of_x and of_y and of_x != of_y:
         raise CellTableError(f"expected x and y in one unit, found {named}; set cells.x and cells.y to a pair")
     of_header = of_x or of_y

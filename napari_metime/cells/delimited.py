@@ -8,9 +8,11 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,16 +24,27 @@ MAX_LINE_BYTES = 1_000_000
 BLOCK_BYTES = 8_000_000
 CHUNK_ROWS = 50_000
 DELIMITERS = ",\t;|"
+# What stands for nothing; "None" and "null" may be what somebody calls a type.
+NO_TEXT = ("", "#N/A", "#NA", "N/A", "NA", "n/a", "<NA>", "NaN", "nan")
+NO_NUMBER = (*NO_TEXT, "None", "NULL", "null", "#N/A N/A", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
+_SEPARATOR = re.compile(rb'"?sep=([,\t;|])"?\r?\n', re.IGNORECASE)  # a line that Excel reads and writes
+_OBJECTS, _BELOW_OBJECTS = "Image", ("ImageNumber", "ObjectNumber")  # of CellProfiler's ExportToSpreadsheet
 
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """A text table that has been looked at: how to read it and what its columns are called."""
+    """A text table that has been looked at: how to read it and what its columns are called.
+
+    Parameters
+    ----------
+    lines_before : above the line of the header: ``sep=;`` of Excel, or the objects of CellProfiler
+    """
 
     path: Path
     encoding: str
     delimiter: str
     header: tuple[str, ...]
+    lines_before: int = 0
 
 
 def open_delimited(path: Path) -> Delimited:
@@ -48,8 +61,8 @@ def open_delimited(path: Path) -> Delimited:
     try:
         _check_size(path)
         encoding = _encoding(path)
-        first = _first_line(path, encoding)
-        table = _describe(path, first, encoding)
+        first, second = _first_lines(path, encoding)
+        table = _describe(path, first, second, encoding)
         _check_rows(table)
     except OSError as error:
         raise MissingFileError(
@@ -64,14 +77,17 @@ def open_delimited(path: Path) -> Delimited:
 
 def read_columns(table: Delimited, positions: Collection[int], *, text: Collection[int]) -> pd.DataFrame:
     """Read some columns, named by their position; those in ``text`` stay text, empty ones NaN."""
+    missing: dict[Any, tuple[str, ...]] = dict.fromkeys(positions, NO_NUMBER) | dict.fromkeys(text, NO_TEXT)
     chunks = pd.read_csv(
         table.path,
         sep=table.delimiter,
         encoding=table.encoding,
         header=None,
-        skiprows=1,
+        skiprows=table.lines_before + 1,
         usecols=sorted({*positions, *text}),
         dtype=dict.fromkeys(text, object),
+        keep_default_na=False,
+        na_values=missing,
         index_col=False,
         compression=None,
         low_memory=False,  # else a column of mixed content warns
@@ -100,19 +116,21 @@ def _encoding(path: Path) -> str:
     return next((name for name in ("utf-8-sig", "cp1252") if _is_text_in(path, name)), "latin-1")
 
 
-def _first_line(path: Path, encoding: str) -> bytes:
+def _first_lines(path: Path, encoding: str) -> tuple[bytes, bytes]:
+    """Return the first line and the one below it, with their ends; the latter empty where it has none."""
     start = b""
     for block in _blocks(path, encoding):
         start += block
-        if len(start) > MAX_LINE_BYTES + 65_536:
+        if len(start) > 2 * MAX_LINE_BYTES + 65_536:
             break
-    line, end, _ = start.partition(b"\n")
+    line, end, below = start.partition(b"\n")
     # No text table holds these; a spreadsheet, an archive or UTF-16 without its mark does within its first bytes.
     if any(byte < 9 for byte in start[: len(line) + 65_536]):
         raise CellTableError(f"{path.name}: expected a text table, found binary data; export the cells as CSV in UTF-8")
     if len(line) >= MAX_LINE_BYTES:
         raise CellTableError(f"{path.name}: expected a header row, found a first line above 1 MB; export as CSV")
-    return line + end
+    second, end_of_second, _ = below[:MAX_LINE_BYTES].partition(b"\n")
+    return line + end, second + end_of_second if end_of_second else b""
 
 
 def _blocks(path: Path, encoding: str) -> Iterator[bytes]:
@@ -127,6 +145,16 @@ def _blocks(path: Path, encoding: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode()
 
 
+def _without_lines(blocks: Iterator[bytes], n_lines: int) -> Iterator[bytes]:
+    """Yield the blocks without the first lines."""
+    for block in blocks:
+        rest = block
+        while n_lines and rest:
+            _, end, rest = rest.partition(b"\n")
+            n_lines -= len(end)
+        yield rest
+
+
 def _is_text_in(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
@@ -138,19 +166,41 @@ def _is_text_in(path: Path, encoding: str) -> bool:
     return True
 
 
-def _describe(path: Path, first: bytes, encoding: str) -> Delimited:
-    line = first.decode("utf-8" if encoding == "utf-16" else encoding).rstrip("\r\n")
+def _describe(path: Path, first: bytes, second: bytes, encoding: str) -> Delimited:
+    separator = _SEPARATOR.fullmatch(first)
+    if separator:
+        first, second = second, b""
+    text = "utf-8" if encoding == "utf-16" else encoding
+    line, below = (found.decode(text).rstrip("\r\n") for found in (first, second))
     _refuse_lone_returns(path, first.count(b"\r") - first.count(b"\r\n"))
     delimiter = max(DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
+    if separator:
+        delimiter = separator[1].decode()
+    names = _names(path, line, delimiter)
+    if not any(names):
+        raise CellTableError(f"{path.name}: expected column names in the first line, found an empty line; remove it")
+    if _OBJECTS in names and all(name in below for name in _BELOW_OBJECTS):
+        _refuse_lone_returns(path, second.count(b"\r") - second.count(b"\r\n"))
+        measured = _names(path, below, delimiter)
+        if len(measured) == len(names):
+            return Delimited(path, encoding, delimiter, _joined(names, measured), lines_before=1)
+    return Delimited(path, encoding, delimiter, names, lines_before=1 if separator else 0)
+
+
+def _names(path: Path, line: str, delimiter: str) -> tuple[str, ...]:
     try:
-        names = tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True), ()))
+        return tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True), ()))
     except csv.Error as error:
         raise CellTableError(
             f"{path.name}: expected column names in the first line, found it broken ({error}); export the cells again"
         ) from error
-    if not any(names):
-        raise CellTableError(f"{path.name}: expected column names in the first line, found an empty line; remove it")
-    return Delimited(path, encoding, delimiter, names)
+
+
+def _joined(objects: Sequence[str], measured: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns below two rows of names: what several objects have is called ``Cells_AreaShape_Area``."""
+    n_of = Counter(measured)
+    pairs = zip(objects, measured, strict=True)
+    return tuple(name if n_of[name] == 1 else f"{of_object}_{name}" for of_object, name in pairs)
 
 
 def _refuse_lone_returns(path: Path, n_returns: int) -> None:
@@ -164,7 +214,8 @@ def _refuse_lone_returns(path: Path, n_returns: int) -> None:
 
 def _check_rows(table: Delimited) -> None:
     name, expected = table.path.name, len(table.header)
-    rows = scan_rows(_blocks(table.path, table.encoding), delimiter=table.delimiter, n_fields=expected)
+    blocks = _without_lines(_blocks(table.path, table.encoding), table.lines_before)
+    rows = scan_rows(blocks, delimiter=table.delimiter, n_fields=expected)
     if rows.longest > MAX_LINE_BYTES:
         raise CellTableError(f"{name}: expected rows of a table, found a line above 1 MB; export as CSV")
     _refuse_lone_returns(table.path, rows.n_lone_returns)

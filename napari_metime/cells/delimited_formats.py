@@ -16,20 +16,23 @@ HALO, scimap and CODEX say nothing, so that the user has to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from napari_metime.cells.columns import (
     ID_NAMES,
+    PART_NAMES,
     POSITION_NAMES,
     TYPE_NAMES,
     Unit,
     agreed_unit,
     base_and_unit,
+    find_images,
     find_named,
     find_positions,
     find_type,
     plain_name,
+    quoted_names,
     recognise,
 )
 from napari_metime.errors import CellTableError
@@ -54,7 +57,8 @@ class CellFormat:
     types, ids, areas : names of the columns, the first that is there counts
     area_unit : of the areas where the header is silent, if the documentation says so
     probabilities : names of the column of how likely the type is right, which is used only where the recipe names it
-    image : names of the column of the image that a cell is in
+    image : own names of the column of the image that a cell is in, before those that all share
+    image_parts : names of columns that tell images apart where none names the image
     kind : names of the column that says whether a row is a cell at all
     """
 
@@ -72,9 +76,26 @@ class CellFormat:
     area_unit: Unit | None = None
     probabilities: tuple[str, ...] = ()
     image: tuple[str, ...] = ()
+    image_parts: tuple[str, ...] = PART_NAMES
     kind: tuple[str, ...] = ()
 
 
+_NUMBERS = ("objectnumber", "number object number", "imagenumber")
+_CENTRES_OF_OBJECTS = (" location center x", " areashape center x")
+CELLPROFILER = CellFormat(
+    "CellProfiler objects",
+    signs=(
+        ("location center x", "areashape center x"),
+        ("location center y", "areashape center y"),
+        _NUMBERS,
+    ),
+    places="centroids",
+    pairs=(("location center x", "location center y"), ("areashape center x", "areashape center y")),
+    unit="px",
+    ids=("objectnumber", "number object number"),
+    areas=("areashape area",),
+    area_unit="px",
+)
 _SHAPES = ("majoraxislength", "minoraxislength", "eccentricity", "solidity", "extent", "orientation")
 FORMATS = (
     CellFormat(
@@ -83,9 +104,9 @@ FORMATS = (
         places="centroids",
         pairs=(("centroid x", "centroid y"),),
         type_word="class",
-        areas=("cell: area", "area", "detection: area"),
-        image=("image",),
-        kind=("object type",),
+        areas=("cell: area", "cell area", "area", "detection: area"),  # R writes "Cell..Area"
+        image_parts=(),  # its "ROI" is a kind of shape, its cores are of one image
+        kind=("object type", "name"),  # before 0.4 the name of an object without one said it
     ),
     CellFormat(
         "inForm cells",
@@ -94,7 +115,6 @@ FORMATS = (
         unit_beside=True,
         areas=("entire cell area",),
         probabilities=("confidence",),
-        image=("sample name",),
     ),
     CellFormat(
         "HALO objects",
@@ -102,7 +122,6 @@ FORMATS = (
         places="centres of the bounding boxes",
         box=True,
         areas=("cell area", "cell area m"),  # R turns "Cell Area (µm²)" into "Cell.Area..m.."
-        image=("image location", "image file name", "image tag"),
     ),
     CellFormat(
         "MCMICRO cells",
@@ -117,23 +136,8 @@ FORMATS = (
         signs=(("cellid", "imageid"), ("x position",), ("y position",), (*_SHAPES, "imageid", "phenotype")),
         pairs=(("x position", "y position"),),
         area_unit="px",
-        image=("imageid",),
     ),
-    CellFormat(
-        "CellProfiler objects",
-        signs=(
-            ("location center x", "areashape center x"),
-            ("location center y", "areashape center y"),
-            ("objectnumber", "number object number", "imagenumber"),
-        ),
-        places="centroids",
-        pairs=(("location center x", "location center y"), ("areashape center x", "areashape center y")),
-        unit="px",
-        ids=("objectnumber", "number object number"),
-        areas=("areashape area",),
-        area_unit="px",
-        image=("imagenumber",),
-    ),
+    CELLPROFILER,
     CellFormat(
         "steinbock objects",
         signs=(("object",), ("centroid 0",), ("centroid 1",)),
@@ -143,7 +147,6 @@ FORMATS = (
         ids=("object",),
         areas=("area",),
         area_unit="px",
-        image=("image",),
     ),
     CellFormat(
         "CODEX cells",
@@ -166,7 +169,8 @@ class TableColumns:
     unit : of the position
     unit_is_documented : whether the unit is said by the program alone, neither by the header nor by the user
     type : None where gates give the types
-    cell_id, area, image, kind : None where the table has none; ``area`` is in ``unit`` squared
+    cell_id, area, kind : None where the table has none; ``area`` is in ``unit`` squared
+    images : which tell the images apart
     other_area : a column of areas in another unit
     offered_probability : of the type, which nobody has asked for
     """
@@ -179,7 +183,7 @@ class TableColumns:
     cell_id: int | None
     area: int | None = None
     other_area: int | None = None
-    image: int | None = None
+    images: tuple[int, ...] = ()
     kind: int | None = None
     offered_probability: int | None = None
 
@@ -193,7 +197,31 @@ def recognise_format(header: Sequence[str]) -> CellFormat:
     """Tell which program wrote a table; ``CELL_TABLE`` where none is known."""
     bases = {base_and_unit(column)[0] for column in header}
     known = (fmt for fmt in FORMATS if all(not bases.isdisjoint(sign) for sign in fmt.signs))
-    return next(known, CELL_TABLE)
+    return next(known, None) or _of_objects(header, bases) or CELL_TABLE
+
+
+def _of_objects(header: Sequence[str], bases: Collection[str]) -> CellFormat | None:
+    """Return the format of CellProfiler where its names begin with an object: its cells, else the first of them."""
+    if not any(base in _NUMBERS or base.endswith(" number object number") for base in bases):
+        return None
+    written = {
+        plain.removesuffix(ending): column[: -len(ending)]
+        for column, plain in zip(header, map(plain_name, header), strict=True)
+        for ending in _CENTRES_OF_OBJECTS
+        if plain.endswith(ending) and f"{plain.removesuffix('x')}y" in bases
+    }
+    if not written:
+        return None
+    chosen = next((name for name in ("cells", "cell") if name in written), next(iter(written)))
+    others = [name for plain, name in written.items() if plain != chosen]
+    beside = f", not of {quoted_names(others)}," if others else ""
+    return replace(
+        CELLPROFILER,
+        places=f"centroids of {written[chosen]!r}{beside}",
+        pairs=tuple((f"{chosen} {x}", f"{chosen} {y}") for x, y in CELLPROFILER.pairs),
+        ids=(*CELLPROFILER.ids, f"{chosen} number object number"),
+        areas=(f"{chosen} areashape area",),
+    )
 
 
 def find_table_columns(
@@ -226,7 +254,7 @@ def find_table_columns(
         cell_id=recognise(header, fmt.ids, key="id"),
         area=area,
         other_area=other_area,
-        image=find_first(header, fmt.image),
+        images=find_images(header, fmt.image, fmt.image_parts),
         kind=find_first(header, fmt.kind),
         offered_probability=find_first(header, fmt.probabilities),
     )

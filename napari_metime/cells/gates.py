@@ -1,8 +1,8 @@
 """Cell types by markers: ``{CD8 T: [CD3+, CD8+], Treg: [CD3+, FOXP3+]}``, the first rule that holds.
 
-``CD3+`` and ``CD8-`` ask a column of calls (0/1, positive/negative), found by the name of the marker: ``CD3``,
-``CD3 (Opal 570) Positive``, ``Phenotype-CD3``. ``CD8 > 2.5`` asks any column of numbers, by the name it has in the
-table. Where a value is missing, neither CD3+ nor CD3- holds.
+``CD3+`` and ``CD8-`` ask a column of calls (0/1, positive/negative, CD8+/other), found by the whole name of the
+marker: ``CD3``, ``CD3 (Opal 570) Positive``, ``Phenotype-CD3``, so that ``PD+`` is not ``PD-L1``. ``CD8 > 2.5`` asks
+any column of numbers, by the name it has in the table. Where a value is missing, neither CD3+ nor CD3- holds.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.cells.columns import find_named, nearest_names, plain_name, quoted_names
-from napari_metime.cells.numbers import to_numbers, to_truths
+from napari_metime.cells.numbers import check_numbers, to_numbers, to_truths
 from napari_metime.errors import CellTableError
 
 Gates = Mapping[str, Sequence[str]]
 _LEVEL = re.compile(r"(?P<column>.+?)\s*(?P<sign>>=|<=|>|<)\s*(?P<level>[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")  # the dye; R writes dots in place of the brackets
+_CALLS = re.compile(r"phenotype (?P<phenotype>.+)|(?P<positive>.+?)(?: opal \d+)? positive(?: classification)?")
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -93,6 +95,12 @@ def find_gates(header: Sequence[str], gates: Gates) -> Rules:
 def columns_of(rules: Rules) -> set[int]:
     """Return the positions of all columns that rules ask."""
     return {condition.column for conditions in rules.values() for condition in conditions}
+
+
+def told_gates(rules: Rules, header: Sequence[str]) -> str:
+    """Tell that rules give the types, and the columns that they ask."""
+    asked = quoted_names([header[at] for at in sorted(columns_of(rules))])
+    return f"type by cells.gates ({len(rules)} {'rule' if len(rules) == 1 else 'rules'} on {asked})"
 
 
 def apply_gates(
@@ -176,32 +184,42 @@ def _condition(header: Sequence[str], text: str, name: str) -> Condition:
 
 def _places_of(header: Sequence[str], marker: str) -> list[int]:
     """Return the columns of the calls of a marker: those that say so beside its name, else those of its very name."""
-    wanted = "".join(re.findall(r"\w", plain_name(marker)))
-    words = [plain_name(column).replace("+", " ").split() for column in header]
-    named = [i for i, parts in enumerate(words) if "".join(parts) == wanted]
-    return [i for i, parts in enumerate(words) if _says_calls(parts, wanted)] or named
+    wanted = _letters(plain_name(marker))
+    calls = [i for i, column in enumerate(header) if _marker_of(column) == wanted]
+    return calls or [i for i, column in enumerate(header) if _letters(plain_name(column)) == wanted]
 
 
-def _says_calls(words: Sequence[str], marker: str) -> bool:
-    if words[:1] == ["phenotype"]:
-        return "".join(words[1:]) == marker
-    for n in range(1, len(words)):
-        if "".join(words[:n]) == marker:
-            rest = words[n:]
-            return rest[-1] == "positive" or rest[-2:] == ["positive", "classification"]
-    return False
+def _marker_of(column: str) -> str | None:
+    """Return the whole name of the marker, without signs between its letters, whose calls a column says to hold."""
+    words = plain_name(_BRACKETS.sub(" ", column)).replace("+", " ").strip()
+    match = _CALLS.fullmatch(words)
+    return None if match is None else _letters(match["phenotype"] or match["positive"])
+
+
+def _letters(name: str) -> str:
+    return "".join(re.findall(r"\w", name))
 
 
 def _holds(values: pd.Series[float], condition: Condition, header: Sequence[str], delimiter: str) -> NDArray[np.bool_]:
     name = header[condition.column]
     if condition.marker is None:
         numbers = to_numbers(values, name=name, delimiter=delimiter)
+        check_numbers(values, numbers, name=name, key=f"cells.gates, {condition.text}")
         return np.asarray(_COMPARE[condition.sign](numbers, condition.level), dtype=bool)
     truths = to_truths(values, marker=condition.marker)
     if truths is None:
-        found = str(values.dropna().iloc[0])
-        raise CellTableError(
-            f"expected 0 and 1 in {name!r} for {condition.text!r} (cells.gates), found {found!r:.40}; "
-            f"write a level such as '{name:.40} > 2.5'"
-        )
+        raise CellTableError(_no_calls(values, condition, name))
     return np.asarray(truths == condition.wanted, dtype=bool)
+
+
+def _no_calls(values: pd.Series[float], condition: Condition, name: str) -> str:
+    found = [str(value) for value in values.dropna().unique()[:3]]
+    if pd.to_numeric(values, errors="coerce").isna().all():
+        return (
+            f"expected 0 and 1, or '{condition.marker}+' and one other text, in {name!r} for {condition.text!r} "
+            f"(cells.gates), found {quoted_names(found)}; set cells.type to {name!r:.40}, or write the calls as 0 and 1"
+        )
+    return (
+        f"expected 0 and 1 in {name!r} for {condition.text!r} (cells.gates), found {found[0]!r:.40}; "
+        f"write a level such as '{name:.40} > 2.5'"
+    )

@@ -14,7 +14,7 @@ from napari_metime.cells.assembling import FoundCells, assemble, to_texts
 from napari_metime.cells.columns import POSITION_NAMES, UNIT_SIGNS, Unit, find_positions, quoted_names, recognise
 from napari_metime.cells.delimited import Delimited, open_delimited, read_columns
 from napari_metime.cells.delimited_formats import CellFormat, find_probability, find_type_column, recognise_format
-from napari_metime.cells.gates import Gates, apply_gates, columns_of, find_gates
+from napari_metime.cells.gates import Gates, apply_gates, columns_of, find_gates, told_gates
 from napari_metime.cells.label_masks import Labels, measure_labels
 from napari_metime.cells.numbers import to_shares
 from napari_metime.cells.reading import read_delimited_cells
@@ -151,7 +151,7 @@ def _placed_by_labels(
     frame = read_columns(table, numbers - text, text=text).loc[places >= 0]
     if kind is None:
         names, codes = apply_gates(frame, rules, header=header, delimiter=table.delimiter)
-        types, told = np.array(names, dtype=object)[codes], "type by cells.gates"
+        types, told = np.array(names, dtype=object)[codes], told_gates(rules, header)
     else:
         types, told = to_texts(frame[kind].to_numpy(object)), f"type in {header[kind]!r}"
     name = "" if probability is None else header[probability]

@@ -12,12 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.cells.assembling import to_texts
-from napari_metime.cells.columns import find_type, recognise
+from napari_metime.cells.columns import find_images, find_type
 from napari_metime.cells.delimited_formats import find_probability
-from napari_metime.cells.gates import Gates, apply_gates, columns_of, find_gates
-from napari_metime.cells.numbers import to_numbers
-
-_IMAGES = ("imageid", "image id", "library id", "sample id", "slide id")
+from napari_metime.cells.gates import Gates, apply_gates, columns_of, find_gates, told_gates
+from napari_metime.cells.numbers import check_numbers, to_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +45,25 @@ class NamedColumns:
         rules = find_gates(self.header, gates)
         frame = pd.DataFrame({at: self.column(at) for at in columns_of(rules)})
         names, codes = apply_gates(frame, rules, header=self.header, delimiter=";")
-        return np.array(names, dtype=object)[codes], f"type by cells.gates ({len(rules)} rules)"
+        return np.array(names, dtype=object)[codes], told_gates(rules, self.header)
 
     def probability(self, name: str | None) -> tuple[NDArray[np.float64], str]:
         """Return how likely each type is right and the name of its column; nothing where none is asked for."""
         if name is None:
             return np.empty(0), ""
         at = find_probability(self.header, name)
-        return self.numbers(at), self.header[at]
+        numbers = self.numbers(at)
+        check_numbers(self.column(at), numbers, name=self.header[at], key="cells.type_probability")
+        return numbers, self.header[at]
 
-    def images_warning(self) -> tuple[str, ...]:
-        """Warn of cells of several images: each has its own origin."""
-        at = recognise(self.header, _IMAGES, key="image")
-        n_images = 0 if at is None else len(set(to_texts(self.column(at))))
-        if at is None or n_images < 2:
-            return ()
-        told = f"the cells are of {n_images:,} images in {self.header[at]!r} but are taken as of one; keep those of one"
-        return (told,)
+    def images_warning(self, rows: NDArray[np.bool_] | slice = slice(None)) -> tuple[str, ...]:
+        """Warn of cells of several images, among those in ``rows``: each has its own origin."""
+        for at in find_images(self.header):
+            n_images = len(set(to_texts(self.column(at)[rows])) - {""})
+            if n_images > 1:
+                named = repr(self.header[at])
+                return (f"the cells are of {n_images:,} images in {named} but are taken as of one; keep those of one",)
+        return ()
 
 
 def _class_names(values: NDArray[Any]) -> NDArray[np.object_]:

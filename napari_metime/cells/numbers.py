@@ -40,6 +40,24 @@ def to_numbers(values: pd.Series[float], *, name: str, delimiter: str) -> NDArra
     return numbers
 
 
+def check_numbers(
+    values: pd.Series[float] | NDArray[Any], numbers: NDArray[np.float64], *, name: str, key: str
+) -> None:
+    """Raise if a column holds something but no number at all: it is one of texts.
+
+    Parameters
+    ----------
+    values, numbers : the column as it is and as numbers, NaN where it holds none
+    key : what asks for it in the recipe
+    """
+    found = pd.Series(values).dropna()
+    if found.size and np.isnan(numbers).all():
+        raise CellTableError(
+            f"expected numbers in {name!r} ({key}), found none (the first is {str(found.iloc[0])!r:.40}); "
+            "name a column of numbers"
+        )
+
+
 def _check_commas(
     values: pd.Series[float],
     numbers: NDArray[np.float64],
@@ -69,12 +87,13 @@ def to_shares(values: pd.Series[float], *, name: str, delimiter: str) -> NDArray
     CellTableError
         A number lies outside 0 to 1, or it cannot be said what its commas mean.
     """
-    percent = np.zeros(len(values), dtype=bool)
+    percent, as_given = np.zeros(len(values), dtype=bool), values
     if values.dtype == object or pd.api.types.is_string_dtype(values):
         words = values.astype(str).str.strip()
         percent = words.str.endswith("%").to_numpy(bool)
         values = values.astype(object).mask(percent, words.str.rstrip("% \N{NO-BREAK SPACE}").to_numpy(object))
     shares = to_numbers(values, name=name, delimiter=delimiter)
+    check_numbers(as_given, shares, name=name, key="cells.type_probability")
     shares[percent] /= 100
     outside = shares[(shares < 0) | (shares > 1)]
     if outside.size:
@@ -88,12 +107,16 @@ def to_shares(values: pd.Series[float], *, name: str, delimiter: str) -> NDArray
 def to_truths(values: pd.Series[float], *, marker: str) -> NDArray[np.float64] | None:
     """Return a column of 0/1, true/false, positive/negative or ``CD8+``/``CD8-`` as 1.0 and 0.0, NaN where empty.
 
-    None where it holds anything else: it is no column of calls.
+    Beside ``CD8+`` one other text, such as ``other``, is 0.0. None where the column holds anything else: it is no
+    column of calls.
     """
     codes, found = pd.factorize(values)  # code -1 where empty
     if len(found) > 8:
         return None
     truths = [_truth(str(value), marker) for value in found]
+    words = {str(value).strip().casefold() for value in found} - {""}
+    if len(words) == 2 and f"{marker.casefold()}+" in words:
+        truths = [0.0 if truth is None else truth for truth in truths]
     if any(truth is None for truth in truths):
         return None
     return np.array([*truths, np.nan], dtype=np.float64)[codes]

@@ -22,7 +22,16 @@ from napari_metime.cells.delimited_formats import (
     find_type_column,
     recognise_format,
 )
-from napari_metime.cells.gates import Gates, Rules, apply_gates, columns_of, find_gates, possible_calls, propose_gates
+from napari_metime.cells.gates import (
+    Gates,
+    Rules,
+    apply_gates,
+    columns_of,
+    find_gates,
+    possible_calls,
+    propose_gates,
+    told_gates,
+)
 from napari_metime.cells.numbers import to_numbers, to_shares, to_truths
 from napari_metime.cells.roles import match_roles
 from napari_metime.errors import CellTableError
@@ -182,7 +191,7 @@ def _check_type_or_calls(table: Delimited, fmt: CellFormat) -> None:
 
 def _read(plan: _Plan) -> pd.DataFrame:
     columns = plan.columns
-    found = (columns.type, columns.cell_id, columns.image, columns.kind)
+    found = (columns.type, columns.cell_id, columns.kind, *columns.images)
     text = {at for at in found if at is not None}
     beside_box = columns.other_area if columns.has_box else None
     numbers = {*columns.x, *columns.y, *columns_of(plan.rules), columns.area, beside_box, plan.probability}
@@ -273,14 +282,14 @@ def _untyped_warning(names: Sequence[str], codes: NDArray[np.intp], *, by_gates:
 
 def _images(frame: pd.DataFrame, plan: _Plan) -> tuple[str, ...]:
     """Warn of cells of several images: each has its own origin."""
-    at = plan.columns.image
-    images = [] if at is None else [str(name) for name in frame[at].dropna().unique()]
-    if at is None or len(images) < 2:
-        return ()
-    return (
-        f"the cells are of {len(images):,} images in {plan.name(at)!r} ({quoted_names(images[:3])}) "
-        "but are taken as of one; keep the rows of one image",
-    )
+    for at in plan.columns.images:
+        images = [str(name) for name in frame[at].dropna().unique()]
+        if len(images) > 1:
+            return (
+                f"the cells are of {len(images):,} images in {plan.name(at)!r} ({quoted_names(images[:3])}) "
+                "but are taken as of one; keep the rows of one image",
+            )
+    return ()
 
 
 def _cell_ids(frame: pd.DataFrame, plan: _Plan) -> tuple[NDArray[np.object_], str]:
@@ -329,7 +338,7 @@ def _told(n_cells: int, plan: _Plan) -> tuple[str, str]:
     if columns.unit_is_documented:
         unit += " (as the columns beside them)" if fmt.unit_beside else f" (as {fmt.name.split()[0]} documents)"
     if columns.type is None:
-        kind = f"type by cells.gates ({len(plan.rules)} {'rule' if len(plan.rules) == 1 else 'rules'})"
+        kind = told_gates(plan.rules, plan.table.header)
     else:
         kind = f"{fmt.type_word} in {plan.name(columns.type)!r}"
     x, y = (" and ".join(repr(plan.name(at)) for at in sides) for sides in (columns.x, columns.y))

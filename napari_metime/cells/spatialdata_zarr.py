@@ -128,7 +128,7 @@ def _found(
         unit=places.unit,
         told=f"{places.told}; {type_note}",
         cell_id=table.cell_id,
-        warnings=table.columns.images_warning() + places.warnings,
+        warnings=table.columns.images_warning(table.rows) + places.warnings,
         area=places.area,
         type_probability=shares[table.rows] if shares.size else shares,
         probability_name=named,

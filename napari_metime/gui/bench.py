@@ -17,7 +17,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_metime.alignment.transform_files import Format, write_transform
-from napari_metime.errors import MetimeError, MissingFileError
+from napari_metime.errors import MetimeError
 from napari_metime.gui import ion_layers, layers
 from napari_metime.gui.chain import STEPS, Step, ancestors, in_order
 from napari_metime.gui.comparison import Comparison
@@ -27,6 +27,7 @@ from napari_metime.gui.landmarking import Landmarking
 from napari_metime.gui.made import Opened
 from napari_metime.gui.microscope import Microscope
 from napari_metime.gui.neighbours import Neighbours
+from napari_metime.gui.opening import imzml_beside, may_replace, work_in
 from napari_metime.gui.painting import Painting
 from napari_metime.gui.regions import niche_name, region_mask, region_names
 from napari_metime.gui.session import ColourBy, Session, Ticket
@@ -34,7 +35,8 @@ from napari_metime.gui.spectra import Spectra
 from napari_metime.gui.words import in_one_line
 from napari_metime.gui.work import Look, look_at_cells, names_of_parts, prepare
 from napari_metime.gui.worker import Job, Outcome, Runner, Work
-from napari_metime.recipe import ROLE_KEYS, Recipe, load_recipe
+from napari_metime.ims import open_from_recipe
+from napari_metime.recipe import ROLE_KEYS, ImsRecipe, Recipe, load_recipe
 from napari_metime.sample import sample_recipe
 from napari_metime.section import CellTable, SectionResult
 
@@ -60,6 +62,8 @@ class Bench(QObject):
     landed = Signal(str)
     saved = Signal(object)
     """A file was written, and where."""
+    cleared = Signal()
+    """Nothing of the former section is shown any more."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -81,6 +85,9 @@ class Bench(QObject):
         )
         # napari hands the files of one drop over one by one.
         self._drop = QTimer(self, singleShot=True, interval=DROP_MS)
+        self._first: Path | None = None
+        self._beside: list[Path] = []
+        """The first of a drop, None where it was not wanted, and those that wait until it is open."""
         self._runner = Runner()
         self._runner.progressed.connect(self._on_progress)
         self._job: Job | None = None
@@ -175,18 +182,46 @@ class Bench(QObject):
             self.session.refuse("data", str(error))
             return
         known = self.session.value("data") is not None or self.session.running == "data"
-        if known and path == self.session.get("ims", "path"):
+        former = self.session.get("ims", "path")
+        if (known and path == former) or (self._drop.isActive() and path == self._first):
             return
-        is_further = self._drop.isActive()
-        self._drop.start()
-        if is_further:
-            self.neighbours.open(path)
+        if self._drop.isActive():
+            self._drop.start()
+            if self._first == former:
+                self.neighbours.open(path)
+            elif self._first is not None:
+                self._beside.append(path)
             return
-        self.cancel()
-        if path != self.session.get("ims", "path"):
-            self._clear()
-        self.session.new_section(path)
-        self.run("data")
+        is_wanted = former in (None, path) or may_replace(self.session, path.name)
+        self._first = path if is_wanted else None
+        self._drop.start()  # only now: a question takes its time
+        if is_wanted:
+            self._go_over(ImsRecipe(path=path), partial(self.session.new_section, path))
+
+    def _go_over(self, ims: ImsRecipe, take_settings: Callable[[], None]) -> None:
+        """Go over to a section; what there is of another one stays until it is known that this one opens."""
+        former = self.session.get("ims", "path")
+        is_other = ims.path != former
+        self._beside = []
+
+        def go() -> None:
+            if is_other and former is not None:  # what came before any section stays with the first one
+                self._clear()
+            take_settings()
+            self.run("data")
+            for each in self._beside:
+                self.neighbours.open(each)
+
+        def take(ticket: Ticket, _: object) -> None:
+            self.session.stop(ticket)
+            go()
+
+        if is_other and (self.session.value("data") is not None or work_in(self.session)):
+            whole = ims.model_copy(update={"part": None})
+            self.start("data", lambda on_progress: open_from_recipe(whole, on_progress=on_progress), take)
+        else:
+            self.cancel()
+            go()
 
     def open_sample(self) -> None:
         """Simulate the built-in section where that has not been done yet, and open its recipe."""
@@ -201,11 +236,12 @@ class Bench(QObject):
         """Load a recipe and open its imzML; the other steps wait for the user with its settings."""
         try:
             recipe = load_recipe(path)
+            imzml_beside(recipe.ims.path)
         except MetimeError as error:
             self.session.refuse("data", str(error))
             return
-        self.load(recipe)
-        self.run("data")
+        if may_replace(self.session, path.name):
+            self._go_over(recipe.ims, partial(self.load, recipe))
 
     def load(self, recipe: Recipe) -> None:
         """Take the settings of a recipe; what was there before goes."""
@@ -232,7 +268,7 @@ class Bench(QObject):
             self.session.tell(f"cells: {path.name} not taken, as a step is running")
             return
         if path != self.session.get("cells", "path"):
-            self._forget_cells()
+            self.session.forget_cells()
         column = self.session.get("cells", "type")
 
         def take(ticket: Ticket, found: Look) -> None:
@@ -252,12 +288,6 @@ class Bench(QObject):
         self.session.cells_note, self.session.asks_unit = "", False
         self.session.put("cells", "path", path)
         self.start("cells", look_at_cells(self.session, path), take)
-
-    def _forget_cells(self) -> None:
-        """Forget what was said of the former table: its columns are not those of another one."""
-        self.session.cell_types, self.session.why_roles = {}, {}
-        fresh = dict.fromkeys(("x", "y", "type", "unit", "labels", "type_probability"))
-        self.session.put("cells", "", {**self.session.get("cells"), **fresh, "gates": {}, "roles": {}})
 
     def colour_cells(self, by: ColourBy) -> None:
         """Colour the cells by role or by type."""
@@ -342,6 +372,7 @@ class Bench(QObject):
         layers.clear(self.viewer)
         for each in self._looks:
             each.restart()
+        self.cleared.emit()
 
     def _show(self, step: Step) -> None:
         layers.show(self.viewer, self.session, step)
@@ -367,21 +398,3 @@ class Bench(QObject):
     def _on_progress(self, job: Job, fraction: float, text: str) -> None:
         if job is self._job and self._ticket is not None:
             self.progressed.emit(self._ticket.step, fraction, text)
-
-
-def imzml_beside(path: Path) -> Path:
-    """Return the .imzML that a dropped file belongs to: itself, or the one beside an .ibd.
-
-    Raises
-    ------
-    MissingFileError
-        An .ibd lies alone.
-    """
-    if path.suffix.lower() != ".ibd":
-        return path
-    for other in sorted(path.parent.glob("*")):
-        if other.stem == path.stem and other.suffix.lower() == ".imzml":
-            return other
-    raise MissingFileError(
-        f"expected {path.stem}.imzML beside {path.name}, found none; put both files into one folder under one name"
-    )

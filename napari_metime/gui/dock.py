@@ -16,7 +16,7 @@ from napari_metime.gui.chain import STEPS, Step
 from napari_metime.gui.docked import DockedWidget, disconnecting
 from napari_metime.gui.dropping import target_of
 from napari_metime.gui.legend import Legend
-from napari_metime.gui.panels.align import AlignPanel
+from napari_metime.gui.panels.align import EMPTY, KEPT, AlignPanel, way_of
 from napari_metime.gui.panels.cells import CellsPanel
 from napari_metime.gui.panels.data import DataPanel
 from napari_metime.gui.panels.export import ExportPanel
@@ -39,6 +39,9 @@ PANELS: tuple[type[StepPanel], ...] = (
     ExportPanel,
 )
 MIN_WIDTH = 340
+SETTLE_MS = 1000
+"""How long docks may take to find their places; the view is fitted again to a canvas that changes meanwhile. Our own
+choice."""
 DOCK_NAME = "Immune-cold niches (napari-metime)"
 """The name under which napari's plugin menu looks for the dock, so that the menu does not open a second one."""
 LOWER_NAME = "Spectrum and tables (napari-metime)"
@@ -59,6 +62,7 @@ class StepperDock(DockedWidget):
         # The canvas has its size only once the docks have been laid out. A child, so that it ends with the dock.
         self._fit = QTimer(self, singleShot=True, interval=50)
         self._fit.timeout.connect(self.bench.fit_view)
+        self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._build()
         self._connect(self.bench)
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
@@ -107,14 +111,30 @@ class StepperDock(DockedWidget):
         """Hand a file to the step that it is for, and open that step."""
         wants_cells = self.panels["cells"].is_open and self.session.get("cells", "path") is None
         target = target_of(path, wants_cells=wants_cells)
-        if target == "cells":
+        if wants_cells and target == "data" and self.session.value("data") is not None:
+            self.session.refuse("cells", f"expected cells, found {path.name}: this is an imzML; open it in step 1")
+        elif target == "cells":
             self.open_step("cells")
             self.bench.look_at_cells(path)
         elif target == "microscopy":
             self.open_step("align")
             self.session.put("microscopy", "", {"path": path})
+        elif target == "landmarks":
+            self._take_landmarks(path)
         else:
             self.bench.open_any(path)
+
+    def _take_landmarks(self, path: Path) -> None:
+        """Hand landmarks to step 5, which aligns by them then."""
+        self.open_step("align")
+        if self.session.running is not None:
+            self.session.tell(f"align: {path.name} not taken, as a step is running")
+            return
+        former = self.session.get("align")
+        if way_of(former) != "landmarks":
+            kept = {key: former[key] for key in KEPT if key in former}
+            self.session.put("align", "", {**EMPTY["landmarks"], **kept})
+        self.session.put("align", "landmarks", path)
 
     def _build(self) -> None:
         self.title = QElidingLabel()
@@ -155,17 +175,32 @@ class StepperDock(DockedWidget):
         bench.progressed.connect(self._on_progress)
         bench.landed.connect(self._on_landed)
         session.changed.connect(self.refresh)
+        session.refused.connect(self._on_refused)
         viewer.events.theme.connect(self._on_theme)
+        viewer.canvas.events.size.connect(self._on_canvas_size)
         self.on_close(disconnecting(partial(session.changed.disconnect, missing_ok=True), self.refresh))
+        self.on_close(disconnecting(partial(session.refused.disconnect, missing_ok=True), self._on_refused))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
+        self.on_close(disconnecting(viewer.canvas.events.size.disconnect, self._on_canvas_size))
         self.on_close(bench.close)  # nothing runs on where nobody sees it
 
     def _on_progress(self, step: Step, fraction: float, text: str) -> None:
         self.panels[step].show_progress(fraction, text)
 
+    def _on_refused(self, step: Step) -> None:
+        """Bring an error into sight, wherever the stepper stands."""
+        if not self.panels[step].is_open:
+            self.open_step(step)
+        QTimer.singleShot(0, self, lambda: self._scroll.ensureWidgetVisible(self.panels[step].error, 0, 12))
+
     def _on_landed(self, step: Step) -> None:
         if step == "data":
             show_lower_dock(self.bench)
+            self._fit.start()
+            self._settling.start()
+
+    def _on_canvas_size(self) -> None:
+        if self._settling.isActive():
             self._fit.start()
 
     def _on_theme(self) -> None:

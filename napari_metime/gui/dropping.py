@@ -9,9 +9,11 @@ from napari_metime.cells.delimited import open_delimited
 from napari_metime.cells.delimited_formats import CELL_TABLE, find_table_columns, recognise_format
 from napari_metime.cells.files import recognise_file
 from napari_metime.errors import MetimeError
+from napari_metime.export.placed_landmarks import HEADER
 
-Target = Literal["recipe", "data", "cells", "microscopy"]
+Target = Literal["recipe", "data", "cells", "landmarks", "microscopy"]
 TABLES = (".csv", ".tsv", ".txt", ".geojson", ".json", ".h5ad", ".parquet", ".geoparquet")
+DELIMITED = (".csv", ".tsv", ".txt")
 IMAGES = (".tif", ".tiff", ".btf")
 CELLS_IN_ZARR = ("tables", "table", "points", "shapes")
 """Folders of a SpatialData store, which no OME-Zarr image has."""
@@ -29,12 +31,22 @@ def target_of(path: Path, *, wants_cells: bool) -> Target:
     if ending in (".yaml", ".yml"):
         return "recipe"
     if ending in TABLES:
-        return "cells"
+        return "landmarks" if holds_landmarks(path) else "cells"
     if ending in IMAGES:
         return "cells" if wants_cells else "microscopy"
     if ending == ".zarr" or (path.is_dir() and ending != ".imzml"):
         return "cells" if any((path / name).is_dir() for name in CELLS_IN_ZARR) else "microscopy"
     return "data"
+
+
+def holds_landmarks(path: Path) -> bool:
+    """Whether a table has the columns of landmarks.csv, which no table of cells has."""
+    if path.suffix.lower() not in DELIMITED:
+        return False
+    try:
+        return set(HEADER) <= {column.strip() for column in open_delimited(path).header}
+    except MetimeError:
+        return False
 
 
 def holds_cells(path: Path) -> bool:
@@ -43,7 +55,7 @@ def holds_cells(path: Path) -> bool:
         return False
     try:
         if recognise_file(path) != "table":
-            return path.suffix.lower() not in (".csv", ".tsv", ".txt")
+            return path.suffix.lower() not in DELIMITED
         header = open_delimited(path).header
     except MetimeError:
         return False

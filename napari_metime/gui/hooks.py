@@ -24,17 +24,18 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def get_cells_reader(path: str | Sequence[str]) -> Reader | None:
-    """Return the reader of cell tables, where there is a window with a dock to take them; None for anything else.
+    """Return the reader of cells and landmarks, where there is a window with a dock to take them; None for all else.
 
-    No table of a format that others read is taken from them: only what is recognised as cells by its content. Images
+    No table of a format that others read is taken from them: only what is recognised by its content. Images
     are left to napari; step 5 offers to use one that is among the layers.
     """
     import napari
 
-    from napari_metime.gui.dropping import holds_cells
+    from napari_metime.gui.dropping import holds_cells, holds_landmarks
 
     first = path if isinstance(path, str) else path[0]
-    return read_cells if napari.current_viewer() is not None and holds_cells(Path(first)) else None
+    is_ours = holds_cells(Path(first)) or holds_landmarks(Path(first))
+    return read_cells if napari.current_viewer() is not None and is_ours else None
 
 
 def read_imzml(path: str | Sequence[str]) -> list[LayerData]:
@@ -53,7 +54,7 @@ def read_imzml(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def read_cells(path: str | Sequence[str]) -> list[LayerData]:
-    """Hand a cell table to step 4 of the dock, which says what it is before anything is used."""
+    """Hand a table to the step of the dock that it is for, which says what it is before anything is used."""
     import napari
 
     open_dock(napari.current_viewer()).take_file(Path(path if isinstance(path, str) else path[0]))
@@ -94,9 +95,9 @@ def _tic_layer(path: Path) -> LayerData:
     import numpy as np
 
     from napari_metime import pipeline
-    from napari_metime.gui.bench import imzml_beside
     from napari_metime.gui.layers import tic_layer_data
     from napari_metime.gui.made import Opened
+    from napari_metime.gui.opening import imzml_beside
     from napari_metime.ims import pixel_vectors
     from napari_metime.recipe import ImsRecipe
 

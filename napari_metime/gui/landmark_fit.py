@@ -69,11 +69,13 @@ def judge_session(session: Session) -> Judged:
     )
 
 
-def instruction(session: Session) -> str:
+def instruction(session: Session, *, is_out_of_turn: bool = False) -> str:
     """Say what to click next."""
     pairs = session.pairs
     if pairs.waiting is not None:
         return f"Pair {len(pairs.placed) + 1}: now click the same place on the cells (right)."
+    if is_out_of_turn:
+        return f"Pair {len(pairs.placed) + 1}: click the section (left) first, then the same place on the cells."
     return f"Pair {len(pairs.placed) + 1}: click a place on the section (left) that you also find on the cells (right)."
 
 

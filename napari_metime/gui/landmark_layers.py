@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from napari.layers import Points
@@ -66,13 +68,6 @@ def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_
     n = len(places)
     signs = [" outlier" if outlying else "" for outlying in stands_out] + [" ?"] * (n - len(stands_out))
     colour = LANDMARK_COLOURS[which]
-    text = {
-        "string": "{label}",
-        "size": 11,
-        "color": colour,
-        "anchor": "upper_left",
-        "translation": (-2 * CELL_SIZE_UM, 3 * CELL_SIZE_UM),
-    }
     return Points(
         np.asarray(places, dtype=np.float64)[:, ::-1] if n else np.empty((0, 2)),
         name=f"landmarks {which}",
@@ -84,7 +79,7 @@ def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_
         ),
         face_color="transparent",
         border_color=colour,
-        text=text if n else None,
+        text=_labels(colour) if n else None,
         symbol="disc",
         size=4 * CELL_SIZE_UM,
         border_width=RING_WIDTH,
@@ -92,3 +87,25 @@ def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_
         metadata={KEY: "landmarks", "channel": which},
         **MICROMETRES,
     )
+
+
+def move_rings(shown: Points, wanted: Points) -> None:
+    """Give a layer the rings of another in place: the layer itself, and its place among the others, stay."""
+    shown.text = None  # or it would be asked for labels of rings that are not there yet
+    shown.data = wanted.data
+    shown.features = wanted.features
+    for name in ("size", "symbol", "border_width", "border_color", "face_color"):
+        if len(wanted.data):
+            setattr(shown, name, getattr(wanted, name))
+    shown.text = _labels(LANDMARK_COLOURS[shown.metadata["channel"]]) if len(wanted.data) else None
+    shown.editable = False  # napari makes a layer editable when its data change
+
+
+def _labels(colour: str) -> dict[str, Any]:
+    return {
+        "string": "{label}",
+        "size": 13,
+        "color": colour,
+        "anchor": "upper_left",
+        "translation": (-2 * CELL_SIZE_UM, 3 * CELL_SIZE_UM),
+    }

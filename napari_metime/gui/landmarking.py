@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Points
 from qtpy.QtCore import QObject
 
 from napari_metime.alignment import read_landmarks
@@ -19,7 +20,7 @@ from napari_metime.gui import layers
 from napari_metime.gui.beside import is_on_section, placed_beside, source_scale_um
 from napari_metime.gui.chain import Step
 from napari_metime.gui.landmark_fit import Judged, judge_session
-from napari_metime.gui.landmark_layers import landmark_layers, rough_layer
+from napari_metime.gui.landmark_layers import landmark_layers, move_rings, rough_layer
 from napari_metime.gui.pairs import Pairs
 from napari_metime.gui.session import Session
 from napari_metime.section import Alignment, Grid
@@ -36,7 +37,10 @@ class Landmarking(QObject):
         self._session, self._viewer = session, viewer
         self._on_mouse: Any = None
         self._hidden: list[Any] = []
+        self._had_rings = False
         self._judged: tuple[object, Judged] | None = None
+        self.is_out_of_turn = False
+        """Whether the last click was on the cells while no place on the section waited for it."""
         session.values_changed.connect(self.follow)
 
     @property
@@ -71,6 +75,8 @@ class Landmarking(QObject):
         self._hidden = [layer for layer in viewer.layers if _covers(layer) and layer.visible]
         for layer in self._hidden:
             layer.visible = False
+        rings = layers.find(viewer, "landmarks")
+        self._had_rings = rings is not None and rings.visible
         self._on_mouse = partial(_on_mouse, weakref.WeakMethod(self.click))
         viewer.mouse_drag_callbacks.append(self._on_mouse)
         viewer.bind_key(UNDO_KEY, lambda _: self.undo(), overwrite=True)
@@ -82,9 +88,7 @@ class Landmarking(QObject):
         """Take no more clicks; the cells beside the section go, the pairs stay."""
         if not self._session.is_placing:
             return
-        self._session.is_placing = False
-        if self._session.pairs.waiting is not None:
-            self._session.pairs = self._session.pairs.undone()
+        self._end()
         viewer = self._viewer()
         if viewer is not None:
             self._put_back(viewer)
@@ -95,7 +99,9 @@ class Landmarking(QObject):
         if not self._session.is_placing or not self.can_start:
             return
         pairs = self._session.pairs
-        if is_on_section(self._grid, x_um):
+        on_section = is_on_section(self._grid, x_um)
+        self._take_turn(on_section or pairs.waiting is not None)
+        if on_section:
             self.change(pairs.on_section(x_um, y_um))
         else:
             x, y = self._rough.to_source(np.array([x_um]), np.array([y_um]))
@@ -112,8 +118,26 @@ class Landmarking(QObject):
     def change(self, pairs: Pairs) -> None:
         """Take other pairs, and show them."""
         if pairs != self._session.pairs:
+            self._take_turn(True)
             self._session.set_pairs(pairs)
+            self.mend()
             self.show()
+
+    def mend(self) -> None:
+        """Take away what was told of the step, as its cause may be gone; the next run tells what is left."""
+        if self._session.error("align"):
+            self._session.refuse("align", "")
+
+    def open(self, path: Path) -> None:
+        """Take the pairs of a file in place of those here, as one change; a file that is refused changes nothing."""
+        try:
+            pairs = read_landmarks(path)
+        except MetimeError as error:
+            self._session.refuse("align", str(error))
+            return
+        self.mend()
+        self.change(self._session.pairs.replaced(Pairs.of(pairs).placed))
+        self._session.tell(f"align: {len(pairs)} landmarks read from {path}")
 
     def save(self, path: Path) -> None:
         """Write the pairs as landmarks.csv; an error is told in the step."""
@@ -122,11 +146,15 @@ class Landmarking(QObject):
         except MetimeError as error:
             self._session.refuse("align", str(error))
             return
+        self.mend()
         self._session.tell(f"align: landmarks written to {path}")
 
     def follow(self) -> None:
         """Read the landmarks of the file that the recipe names, where they are not shown yet."""
-        path = self._session.get("align", "landmarks")
+        align = self._session.get("align")
+        if not isinstance(align, dict) or "landmarks" not in align:
+            return  # another way was chosen: the pairs stay, for whoever comes back to them
+        path = align["landmarks"]
         if path in (PLACED, self._session.pairs_from) or (path is None and self._session.pairs_from is None):
             return
         pairs = Pairs()
@@ -152,10 +180,15 @@ class Landmarking(QObject):
             session.pairs.landmarks, rough, waiting=session.pairs.waiting, stands_out=self.judged.stands_out
         )
         for layer in rings:
+            former = layers.find(viewer, "landmarks", layer.metadata["channel"])
+            if isinstance(former, Points):
+                move_rings(former, layer)  # to put another layer in its place costs a second in a window
+                former.visible = True
+                continue
             layers.put(viewer, layer)
             layer.visible = True
             layer.editable = False
-        viewer.layers.selection.active = rings[0]  # no brush of another layer takes the clicks
+        viewer.layers.selection.active = layers.find(viewer, "landmarks")  # no brush of another takes the clicks
 
     def land(self, step: Step) -> None:
         """Take note of a new result: aligned cells end the setting, other cells or another section end it too."""
@@ -179,7 +212,19 @@ class Landmarking(QObject):
             layers.remove(viewer, kind)
         for layer in self._hidden:
             layer.visible = True
-        self._hidden, self._session.is_placing = [], False
+        self._hidden = []
+        self._end()
+
+    def _end(self) -> None:
+        """Take no more clicks; a half that waits is none."""
+        self._session.is_placing = self.is_out_of_turn = False
+        if self._session.pairs.waiting is not None:
+            self._session.pairs = self._session.pairs.undone()
+
+    def _take_turn(self, is_in_turn: bool) -> None:
+        if self.is_out_of_turn == is_in_turn:
+            self.is_out_of_turn = not is_in_turn
+            self._session.changed.emit("align")
 
     @property
     def _grid(self) -> Grid:
@@ -204,6 +249,9 @@ class Landmarking(QObject):
             layers.remove(viewer, "landmarks")
         else:
             layers.show_landmarks(viewer, aligned.alignment)
+            for layer in viewer.layers:
+                if layer.metadata.get(layers.KEY) == "landmarks":
+                    layer.visible = self._had_rings
         self._fit_view(viewer)
 
     def _let_go(self, viewer: ViewerModel) -> None:

@@ -82,7 +82,8 @@ def show(viewer: ViewerModel, session: Session, step: Step) -> None:
 
 def show_channel(viewer: ViewerModel, session: Session, name: str) -> None:
     """Show the image of one channel; what would hide it or be hidden by it stays, but unseen."""
-    channel = next((c for c in session.value("metabolites").channels if c.name == name), None)
+    found = session.value("metabolites")
+    channel = None if found is None else next((c for c in found.channels if c.name == name), None)
     if channel is None:
         return
     for other in viewer.layers:

@@ -12,14 +12,14 @@ from superqt import QElidingLabel
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.words import plural
 from napari_metime.gui.cell_layers import type_colours
-from napari_metime.gui.colours import NOT_ASSESSABLE_COLOUR, OTHER_TYPES_COLOUR
+from napari_metime.gui.colours import LEFT_OUT_COLOUR, NOT_ASSESSABLE_COLOUR, OTHER_TYPES_COLOUR
 from napari_metime.gui.made import Aligned
 from napari_metime.gui.session import Session
 from napari_metime.section import NicheResult
 
 
 class Legend(QWidget):
-    """Roles or types, grades and coldness, each once there is something of it in the layers."""
+    """Roles or types, grades, what is left out and coldness, each once there is something of it in the layers."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -28,6 +28,7 @@ class Legend(QWidget):
         self.roles = _line([(words.get(role, role), colour) for role, colour in ROLE_COLOURS.items()])
         self.types = TypeGrid()
         self.grades = {grade: _line([(f"{grade} niche", colour)]) for grade, colour in GRADE_COLOURS.items()}
+        self.left_out = _line([("left out", LEFT_OUT_COLOUR)])
         self.coldness = ColdnessBar()
         grades = QHBoxLayout()
         grades.setSpacing(10)
@@ -40,6 +41,7 @@ class Legend(QWidget):
         box.addWidget(self.roles)
         box.addWidget(self.types)
         box.addLayout(grades)
+        box.addWidget(self.left_out)
         box.addWidget(self.coldness)
         self.refresh()
 
@@ -57,7 +59,9 @@ class Legend(QWidget):
         for grade, widget in self.grades.items():
             widget.setVisible(grade in found)
         self.coldness.setVisible(niches is not None and bool(niches.map.assessable.any()))
-        self.setVisible(shows_cells or niches is not None)
+        has_left_out = self._session.outlined is not None and bool(self._session.outlined.left_out.any())
+        self.left_out.setVisible(has_left_out)
+        self.setVisible(shows_cells or niches is not None or has_left_out)
 
 
 def _line(entries: list[tuple[str, str]]) -> QWidget:

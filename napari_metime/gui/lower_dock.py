@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
@@ -105,6 +106,7 @@ class LowerDock(DockedWidget):
         on_mouse = partial(_on_mouse, weakref.WeakMethod(self.pick))
         viewer.mouse_drag_callbacks.append(on_mouse)
         bench.landed.connect(self._on_landed)
+        bench.cleared.connect(self._on_cleared)
         bench.session.logged.connect(self._on_logged)
         bench.indexing.changed.connect(self._on_index)
         bench.indexing.progressed.connect(self._on_index)
@@ -130,6 +132,14 @@ class LowerDock(DockedWidget):
             self.gradients.show_gradients(value.gradients, grades)
             self._stacks["Gradients"].setCurrentIndex(0 if len(value.gradients) else 1)
             self._show_tab("Regions")
+
+    def _on_cleared(self) -> None:
+        """Show nothing of the former section."""
+        for table in (self.metabolites, self.regions):
+            table.show_frame(pd.DataFrame(), ())
+        self.gradients.show_gradients(pd.DataFrame(), {})
+        for name in ("Calibration", "Metabolites", "Regions", "Gradients"):
+            self._stacks[name].setCurrentIndex(1)
 
     def _show_opened(self, opened: Opened) -> None:
         found = opened.recalibration

@@ -25,6 +25,9 @@ from napari_metime.section import Alignment
 
 MAX_BEYOND = 1.2
 """The table and the image count other pixels where cells lie further out than this share of the image. Our choice."""
+MAX_SIZE_RATIO = 5.0
+"""An image this many times longer or shorter than the section is doubted: a slide around it may well be longer, but
+seldom that much. Our choice."""
 SHOWN_BEND_UM = 1.0
 """From here it is told that a bend is not drawn."""
 
@@ -66,6 +69,28 @@ class Microscope(QObject):
         height, width = self.image.shape
         return bool(cells.x.max() > MAX_BEYOND * width or cells.y.max() > MAX_BEYOND * height)
 
+    @property
+    def asks_scale(self) -> bool:
+        """Whether nobody can say yet how large the image is beside the cells; until then it is not drawn."""
+        return self.asks_size or self.asks_cells_size
+
+    def doubt(self) -> str:
+        """Say where the image, by its pixel size, can hardly show this section; empty where it can."""
+        opened = self._session.value("data")
+        if opened is None or self.image is None or self.image.pixel_size_um is None:
+            return ""
+        grid, size_um = opened.dataset.grid, self.image.pixel_size_um
+        image_mm, section_mm = (
+            max(n * um for n, um in zip(shape, sizes, strict=True)) / 1000
+            for shape, sizes in ((self.image.shape, size_um), (grid.shape, grid.spacing_um))
+        )
+        if 1 / MAX_SIZE_RATIO <= image_mm / section_mm <= MAX_SIZE_RATIO:
+            return ""
+        return (
+            f"With pixels of {number(size_um[1])} µm the image is {number(image_mm)} mm long, and the section "
+            f"{number(section_mm)} mm. If both show the same tissue, give the true size as Image pixel below."
+        )
+
     def follow(self) -> None:
         """Open the image that the recipe names, where it is another than before."""
         path, size_um = self._session.get("microscopy", "path"), self._session.get("microscopy", "pixel_size_um")
@@ -83,6 +108,9 @@ class Microscope(QObject):
         """Put the layers where they belong now; made where there are none yet."""
         viewer, found = self._viewer(), self._found
         if viewer is None or found is None or self._session.value("data") is None:
+            return
+        if self.asks_scale:
+            self._hide(viewer)
             return
         where, key = self._where()
         if where is None or key == self._placed_by:
@@ -110,6 +138,8 @@ class Microscope(QObject):
             return ""
         if self._session.value("data") is None:
             return "It is shown once a section is open (step 1)."
+        if self.asks_scale:
+            return "Not shown until its scale is known."
         if not self._is_aligned:
             return "Shown beside the section: pairs can be set on it. Once aligned, it lies on the section."
         text = "Shown on the section, in place of the total ion current."
@@ -154,6 +184,9 @@ class Microscope(QObject):
         assert self._found is not None
         image, (unit_y, unit_x) = self._found.image, self._units
         self._session.image_note = image.note
+        if self.asks_scale:
+            self._session.image_extent = None
+            return
         scale_um = None if image.pixel_size_um is None else image.pixel_size_um[1] / unit_x
         self._session.image_extent = (image.shape[1] * unit_x, image.shape[0] * unit_y, scale_um)
 
@@ -190,6 +223,14 @@ class Microscope(QObject):
         bent = np.array(aligned.alignment.to_section(x, y))
         flat = aligned.alignment.matrix[:2] @ np.stack([x, y, np.ones(x.size)])
         return float(np.hypot(*(bent - flat)).max())
+
+    def _hide(self, viewer: ViewerModel) -> None:
+        if self._placed_by is not None:
+            self._placed_by = None
+            layers.remove(viewer, "microscopy")
+            tic = layers.find(viewer, "tic")
+            if tic is not None:
+                tic.visible = True
 
     def _remove_layers(self) -> None:
         viewer, self._placed_by = self._viewer(), None

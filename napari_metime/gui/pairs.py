@@ -48,6 +48,10 @@ class Pairs:
         """Leave one pair out."""
         return self._after(self.placed[:index] + self.placed[index + 1 :], self.waiting)
 
+    def replaced(self, placed: tuple[Pair, ...]) -> Pairs:
+        """Take other pairs in place of all, as one change that can be taken back."""
+        return self if placed == self.placed else self._after(placed)
+
     def undone(self) -> Pairs:
         """Take the last change back: a waiting half, else a whole pair that was set or left out."""
         if self.waiting is not None:

@@ -61,6 +61,8 @@ class Session:
     """The state, result or message of this step may have changed; ``all`` stands for every step."""
     values_changed: ClassVar[Signal] = Signal()
     logged: ClassVar[Signal] = Signal(str)
+    refused: ClassVar[Signal] = Signal(str)
+    """An error is told in this step."""
 
     def __init__(self) -> None:
         self.values = _default_values()
@@ -95,6 +97,12 @@ class Session:
         if not key:
             return values
         return values.get(key) if isinstance(values, dict) else None
+
+    def forget_cells(self) -> None:
+        """Forget what was said of the former table: its columns are not those of another one."""
+        self.cell_types, self.why_roles = {}, {}
+        fresh = dict.fromkeys(("x", "y", "type", "unit", "labels", "type_probability"))
+        self.put("cells", "", {**self.get("cells"), **fresh, "gates": {}, "roles": {}})
 
     def put(self, section: str, key: str, value: Any) -> None:
         """Change a value of the unfinished recipe; an empty key changes the whole section."""
@@ -230,6 +238,7 @@ class Session:
         """Show an error in a step that did not start."""
         self._errors[step] = text
         self.changed.emit(step)
+        self.refused.emit(step)
 
     def stop(self, ticket: Ticket) -> bool:
         """End a run without a result; False where it was not the newest, or what it read has changed."""

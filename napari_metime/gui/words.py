@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,43 @@ STEP_NAMES: dict[Step, str] = {
     "niches": "Niches",
     "export": "Export",
 }
+NO_EFFECTOR = "Choose at least one type that counts as effector."
+CONTROLS = {
+    "align.extra_error_um": "Serial section (step 5)",
+    "align.landmarks": "the pairs (step 5)",
+    "align.matrix": "Matrix (step 5)",
+    "align.mirrored": "Fit mirrored (step 5)",
+    "align.path": "Transform (step 5)",
+    "align.source_pixel_um": "Cells' pixel (step 5)",
+    "align.target_pixel_um": "Section's pixel (step 5)",
+    "align.transform": "Fit (step 5)",
+    "cells.labels": "Label mask (step 4)",
+    "cells.pixel_size_um": "Microscope pixel (step 4)",
+    "cells.type": "Column of type (step 4)",
+    "cells.type_probability": "Column of certainty (step 4)",
+    "cells.unit": "Unit of x and y (step 4)",
+    "cells.x": "Column of x (step 4)",
+    "cells.y": "Column of y (step 4)",
+    "channels.mz": "Further m/z (step 3)",
+    "channels.panel": "Panel (step 3)",
+    "ims.lock_mz": "Lock masses (step 1)",
+    "ims.normalize": "Normalise by (step 3)",
+    "ims.part": "Part (step 1)",
+    "ims.pixel_size_um": "Pixel size (step 1)",
+    "ims.plane": "Plane (step 1)",
+    "ims.polarity": "Polarity (step 1)",
+    "ims.recalibrate": "Recalibrate (step 1)",
+    "ims.reference_mz": "Reference m/z (step 3)",
+    "ims.skip_broken": "Skip what is cut off (step 1)",
+    "ims.tolerance_ppm": "Tolerance (step 3)",
+    "microscopy.path": "Microscopy (step 5)",
+    "microscopy.pixel_size_um": "Image pixel (step 5)",
+    "niches.domain": "Look in (step 6)",
+    "niches.radius_um": "Window radius (step 6)",
+    "tissue.method": "Method (step 2)",
+}
+"""Of the recipe's keys, those that the window has a control for, and what stands beside it."""
+_KEY = re.compile(r"(?<![\w./])[a-z]+\.[a-z_]+(?![\w.]*[/.]\w)")
 STATE_SIGNS: dict[State, str] = {"todo": "–", "ready": "▸", "running": "…", "done": "✓", "stale": "!"}
 
 
@@ -79,6 +117,13 @@ def in_sentences(value: Any) -> tuple[str, ...]:
     return ()
 
 
+def in_the_window(text: str) -> str:
+    """Name the settings of a text as the window does: a person who sees a control need not know its recipe key."""
+    if text.startswith("cells.roles: must list at least one effector"):
+        return NO_EFFECTOR
+    return _KEY.sub(lambda found: CONTROLS.get(found[0], found[0]), text)
+
+
 def file_size(n_bytes: int) -> str:
     """Write a size on disk with two digits and its unit."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
@@ -125,8 +170,11 @@ def _aligned(value: Aligned) -> str:
     parts = [given.get(alignment.kind, alignment.kind.replace("_", " "))]
     if value.refined_from is not None and value.refined_from.accepted:
         parts[0] += ", refined"
-    if is_known(alignment.error_um) or alignment.n_landmarks:
-        parts.append(f"expected error {written(alignment.error_um)} µm")
+    # First: the header is narrow, and what comes last is cut off.
+    if is_known(alignment.error_um):
+        parts.insert(0, f"error {written(alignment.error_um)} µm")
+    elif alignment.n_landmarks:
+        parts.insert(0, "error unknown")
     if alignment.extra_error_um > 0:
         parts.append("serial section")
     return " · ".join(parts)

@@ -330,7 +330,8 @@ def _pixel_size_um(settings: list[list[_Term]]) -> tuple[tuple[float, float] | N
             f"The file states a pixel size that cannot be used ({size[1]:g} x {size[0]:g} µm); it was left out."
         )
         return None, tuple(told)
-    if any(_UM_PER_UNIT[t.unit] != 1 for t in sections[0] if t.accession in terms.PIXEL_SIZE.values()):
+    # A side that is stated twice may have had an unreadable unit before.
+    if any(_UM_PER_UNIT.get(t.unit, 1.0) != 1 for t in sections[0] if t.accession in terms.PIXEL_SIZE.values()):
         told.append(f"The file states its pixel size in another unit than µm; it is {size[1]:g} x {size[0]:g} µm.")
     if size[0] != size[1]:
         told.append(f"The pixels are no squares: {size[1]:g} µm in x, {size[0]:g} µm in y.")

@@ -154,6 +154,27 @@ def test_many_images_in_one_file_are_told(tmp_path: Path) -> None:
     assert any("the cells are of 2 images in 'ImageId'" in text for text in warnings)
 
 
+@pytest.mark.parametrize(
+    "name", ["imageid", "Image", "image", "sample", "sample_id", "region", "roi", "fov", "core", "batch", "File Name"]
+)
+def test_every_name_of_an_image_is_known(tmp_path: Path, name: str) -> None:
+    def images(*of_cells: str) -> Any:
+        def change(file: Any, h5py: Any) -> None:
+            file[f"obs/{name}"] = list(of_cells)
+
+        return change
+
+    two = read(write(tmp_path / "two.h5ad", images("a", "b", "b")), unit="px").warnings
+    assert f"the cells are of 2 images in {name!r} but are taken as of one; keep those of one" in two
+    one = read(write(tmp_path / "one.h5ad", images("a", "a", "")), unit="px").warnings
+    assert not any("images" in text for text in one)
+
+
+def test_probability_of_texts_is_refused(tmp_path: Path) -> None:
+    told = error(write(tmp_path / "cells.h5ad"), unit="px", type_probability="cell_type")
+    assert "expected numbers in 'cell_type' (cells.type_probability), found none (the first is 'Tumor µ')" in told
+
+
 def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cells.h5ad"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))

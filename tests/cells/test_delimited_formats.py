@@ -246,3 +246,116 @@ def test_real_scimap_table_by_levels(metime_data: Path) -> None:
     assert (cells.x[0], cells.y[0], cells.area[0]) == (107.0075758, 735.0378788, 132)
     table = np.genfromtxt(path, delimiter=",", names=True)
     np.testing.assert_array_equal(cells.type == "CD8 T", (table["CD3D"] > 2000) & (table["CD8A"] > 2000))
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "column"),
+    [
+        ("QuPath detections", "a.tif", "Image"),
+        ("inForm cells", "a.im3", "Sample Name"),
+        ("HALO objects", "a.tif", "Image Location"),
+        ("MCMICRO cells", "", "imageid"),
+        ("scimap cells", "", "imageid"),
+        ("CellProfiler objects", "", "ImageNumber"),
+        ("CODEX cells", "", "region:region"),
+    ],
+)
+def test_images_are_told_for_every_program(tmp_path: Path, name: str, one: str, column: str) -> None:
+    header, row = ROWS[name]
+    if one:
+        rows = row + row.replace(one, "b")
+    elif column in header:
+        fields = row.split(",")
+        fields[header.split(",").index(column)] = "2"
+        rows = row + ",".join(fields)
+    else:
+        header += f",{column}"
+        rows = row.replace("\n", ",1\n") + row.replace("\n", ",2\n")
+    gates = {"gates": {"CD8": ("CD8+",)}} if name == "HALO objects" else {}
+    cells = read(tmp_path, header, rows, unit="um" if name == "QuPath detections" else "px", **gates)
+    assert cells.note.startswith(f"{name}, 2 cells")
+    assert any(text.startswith(f"the cells are of 2 images in {column!r} ") for text in cells.warnings)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("Image", "imageid", "Image Name", "ImageNumber", "File Name", "Region", "sample", "Slide_ID", "ROI", "FOV"),
+        *("core", "TMA core", "batch"),
+    ],
+)
+def test_images_of_tables_of_no_known_program_are_told(tmp_path: Path, column: str) -> None:
+    assert read(tmp_path, f"x_um,y_um,type,{column}", "1,2,CD8,A\n3,4,CD8,B\n").warnings == (
+        f"the cells are of 2 images in {column!r} ('A', 'B') but are taken as of one; keep the rows of one image",
+    )
+    assert read(tmp_path, f"x_um,y_um,type,{column}", "1,2,CD8,A\n3,4,CD8,A\n5,6,CD8,\n").warnings == ()
+
+
+def test_parts_of_one_image_are_no_images(tmp_path: Path) -> None:
+    rows = "1,2,CD8,a.tif,Tumor\n3,4,CD8,a.tif,Stroma\n"
+    assert read(tmp_path, "x_um,y_um,type,Image,Region", rows).warnings == ()
+    assert "2 images in 'fov'" in read(tmp_path, "x_um,y_um,type,sample,fov", "1,2,T,a,1\n3,4,T,a,2\n").warnings[0]
+    header = "Object ID,Class,ROI,Centroid X px,Centroid Y px"
+    assert read(tmp_path, header, "a,T,Polygon,1,2\nb,T,Rectangle,3,4\n").warnings == ()  # a kind of shape
+
+
+@pytest.mark.parametrize("prefix", ["", "Cells_"])
+@pytest.mark.parametrize("has_objects", [False, True])
+def test_cellprofiler_objects_may_be_named_in_two_ways(tmp_path: Path, prefix: str, has_objects: bool) -> None:
+    names = ["AreaShape_Area", "Location_Center_X", "Location_Center_Y", "Class"]
+    header = "ImageNumber,ObjectNumber," + ",".join(prefix + name for name in names)
+    if has_objects:
+        header = "Image,Image,Cells,Cells,Cells,Cells\n" + header
+    cells = read(tmp_path, header, "1,7,80,10.5,20.25,CD8\n1,8,90,1,2,T\n", type_column=f"{prefix}Class")
+    assert (cells.x.tolist(), cells.y.tolist(), cells.unit) == ([10.5, 1], [20.25, 2], "px")
+    assert (cells.cell_id.tolist(), cells.area.tolist(), cells.type.tolist()) == (["7", "8"], [80, 90], ["CD8", "T"])
+    of_which = " of 'Cells'" if prefix else ""
+    told = f"CellProfiler objects, 2 cells, centroids{of_which} in px (as CellProfiler documents)"
+    assert cells.note.startswith(told)
+
+
+@pytest.mark.parametrize("has_two_rows", [False, True])
+def test_cells_are_taken_among_several_objects(tmp_path: Path, has_two_rows: bool) -> None:
+    names = ["Location_Center_X", "Location_Center_Y", "Number_Object_Number"]
+    header = "ImageNumber,ObjectNumber," + ",".join(f"{of}_{name}" for of in ("Nuclei", "Cells") for name in names)
+    if has_two_rows:
+        objects = "Image,Image,Nuclei,Nuclei,Nuclei,Cells,Cells,Cells,Cells"
+        header = f"{objects}\nImageNumber,ObjectNumber,{','.join(names * 2)}"
+    cells = read(tmp_path, f"{header},type", "1,7,1,2,7,10,20,7,CD8\n")
+    assert (cells.x.tolist(), cells.y.tolist()) == ([10], [20])
+    assert "centroids of 'Cells', not of 'Nuclei', in px" in cells.note
+    assert "x from 'Cells_Location_Center_X'" in cells.note
+
+
+def test_first_object_is_taken_where_none_is_called_cells(tmp_path: Path) -> None:
+    header = "ImageNumber,Nuclei_Number_Object_Number,Nuclei_AreaShape_Center_X,Nuclei_AreaShape_Center_Y,type"
+    cells = read(tmp_path, header, "1,7,10,20,CD8\n")
+    assert (cells.cell_id.tolist(), cells.unit) == (["7"], "px")
+    assert "centroids of 'Nuclei' in px" in cells.note
+
+
+def test_old_annotations_of_qupath_are_told_by_their_name(tmp_path: Path) -> None:
+    header = "Image,Name,Class,Parent,ROI,Centroid X px,Centroid Y px"
+    rows = "S,PathRootObject,,,,5,5\nS,PathAnnotationObject,Tumor,Image,Polygon,500,500\n"
+    cells = read(tmp_path, header, rows + "S,PathCellObject,CD8,PathAnnotationObject,Polygon,1,2\nS,,CD8,,,3,4\n")
+    assert cells.x.tolist() == [1, 3]
+    assert cells.warnings == ("2 of 4 rows are 'PathRootObject', 'PathAnnotationObject' in 'Name'; left out",)
+
+
+def test_names_of_qupath_that_r_has_changed_are_known(tmp_path: Path) -> None:
+    for micro in ("µ", "."):
+        header = f"Object.ID,Classification,Centroid.X.{micro}m,Centroid.Y.{micro}m,Cell..Area.{micro}m.2"
+        cells = read(tmp_path, header, "a,CD8,1,2,80\n")
+        assert cells.note.startswith("QuPath detections, 1 cells, centroids in µm")
+        assert (cells.x.tolist(), cells.area.tolist()) == ([1], [80])
+
+
+@pytest.mark.parametrize(("x", "y", "unit"), [("X mm", "Y mm", "mm"), ("x_nm", "y_nm", "nm"), ("x (mm)", "y_um", "mm")])
+def test_other_units_of_the_header_cannot_be_overruled(tmp_path: Path, x: str, y: str, unit: str) -> None:
+    with pytest.raises(CellTableError, match=rf"expected x and y in px or µm, found {unit} \('{x[0]}.*; write them in"):
+        read(tmp_path, f"{x},{y},type", "1,2,CD8\n", x=x, y=y, unit="um")
+
+
+def test_names_of_gates_tell_their_columns(tmp_path: Path) -> None:
+    cells = read(tmp_path, "x_um,y_um,CD3 Positive,CD8", "1,2,1,1\n", gates={"T": ("CD3+", "CD8 > 0.5")})
+    assert "type by cells.gates (1 rule on 'CD3 Positive', 'CD8')" in cells.note

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_metime.cells.gates import apply_gates, find_gates, possible_calls, propose_gates
+from napari_metime.cells.gates import apply_gates, find_gates, possible_calls, propose_gates, told_gates
 from napari_metime.errors import CellTableError
 
 HEADER = ["CD3", "CD8", "FOXP3", "Area", "PD-L1 (Opal 540) Positive", "CD38 Positive", "Phenotype-CD20"]
@@ -148,3 +148,54 @@ def test_types_are_those_of_asking_cell_by_cell(cells: list[tuple[bool, bool, bo
 
     frame: dict[str, list[object]] = {name: [int(cell[i]) for cell in cells] for i, name in enumerate("ABC")}
     assert types(frame, gates) == [alone(*cell) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("marker", "column", "found"),
+    [
+        ("PD+", "PD-L1 (Opal 540) Positive", False),
+        ("CK+", "CK 19 (Opal 650) Positive", False),
+        ("CK19+", "CK 19 (Opal 650) Positive", True),
+        ("CK 19+", "CK.19..Opal.650..Positive.Classification", True),
+        ("PD+", "PD.L1..Opal.540..Positive", False),
+        ("PD-L1+", "PD.L1..Opal.540..Positive", True),
+        ("CD8+", "Phenotype-CD8+", True),
+        ("HLA+", "Phenotype-HLA-DR", False),
+        ("CD8+", "CD8 Positive Nucleus", False),
+        ("CD8+", "CD8+ Positive", True),
+    ],
+)
+def test_the_whole_name_of_a_marker_counts(marker: str, column: str, found: bool) -> None:
+    if found:
+        ((condition,),) = find_gates(["x", column], {"a": (marker,)}).values()
+        assert condition.column == 1
+    else:
+        with pytest.raises(CellTableError, match="found none; nearest are"):
+            find_gates(["x", column], {"a": (marker,)})
+
+
+@pytest.mark.parametrize("other", ["other", "CD8neg", "Tumor"])
+def test_one_other_text_beside_a_positive_call_is_negative(other: str) -> None:
+    gates = {"yes": ("CD8+",), "no": ("CD8-",)}
+    assert types({"Phenotype-CD8": ["CD8+", other, None, " "]}, gates) == ["yes", "no", "", ""]
+
+
+@pytest.mark.parametrize(
+    "values", [["CD8+", "other", "Tumor"], ["CD8+", "CD8-", "other"], ["high", "low"], ["CD3+", "other"]]
+)
+def test_other_texts_are_no_calls_and_say_what_to_do(values: list[object]) -> None:
+    expected = r"'CD8\+' and one other text, in 'CD8' .*found .*; set cells.type to 'CD8'"
+    with pytest.raises(CellTableError, match=expected):
+        types({"CD8": values}, {"a": ("CD8+",)})
+
+
+def test_level_on_texts_is_refused() -> None:
+    expected = r"expected numbers in 'Name' \(cells.gates, Name > 1\), found none .*'foo'"
+    with pytest.raises(CellTableError, match=expected):
+        types({"Name": [None, "foo", "bar"]}, {"a": ("Name > 1",)})
+    assert types({"Name": [np.nan, np.nan]}, {"a": ("Name > 1",)}) == ["", ""]  # empty, not of texts
+
+
+def test_columns_that_gates_ask_are_told() -> None:
+    rules = find_gates(HEADER, {"a": ("CD8+", "CD3+"), "b": ("PDL1+",)})
+    assert told_gates(rules, HEADER) == "type by cells.gates (2 rules on 'CD3', 'CD8', 'PD-L1 (Opal 540) Positive')"

@@ -298,3 +298,39 @@ def test_type_without_probability_is_sure_and_no_type_too(tmp_path: Path) -> Non
     cells = read(tmp_path, "x_um,y_um,type,p\n1,1,CD8,0.25\n2,2,,0.5\n", type_probability="P")
     np.testing.assert_array_equal(cells.type_probability, [0.25, 1])
     assert read(tmp_path, "x_um,y_um,type,p\n1,1,CD8,0.25\n").type_probability.size == 0
+
+
+def test_probability_of_texts_is_refused(tmp_path: Path) -> None:
+    table = "x_um,y_um,type,p\n1,1,CD8,\n2,2,T,sure\n"
+    assert "expected numbers in 'p' (cells.type_probability), found none (the first is 'sure')" in error(
+        tmp_path, table, type_probability="p", roles={}
+    )
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("line", ["sep={}\n", "SEP={}\r\n", '"sep={}"\r\n'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_first_line_of_excel_is_no_header(tmp_path: Path, separator: str, line: str, encoding: str) -> None:
+    text = line.format(separator) + TABLE.replace(",", separator)
+    assert read(tmp_path, text.encode(encoding)).cell_id.tolist() == ["a", "b", "c"]
+    assert "found 5 in row 3" in error(tmp_path, text.replace("Treg", f"Treg{separator}x").encode(encoding))
+
+
+def test_lines_before_the_header_may_be_cut_by_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (1, 2, 5, 6, 7, 30):
+        monkeypatch.setattr(delimited, "BLOCK_BYTES", size)
+        assert read(tmp_path, "sep=,\r\n" + TABLE).cell_id.tolist() == ["a", "b", "c"]
+    assert "found no row" in error(tmp_path, "sep=,\nx_um,y_um,type\n")
+    assert "expected" in error(tmp_path, "sep=,\n")
+
+
+def test_words_for_no_type_are_few(tmp_path: Path) -> None:
+    nothing = ["", "NA", "N/A", "#N/A", "NaN", "nan", " "]
+    named = ["None", "none", "null", "NULL", "-", "unknown"]
+    rows = "".join(f"1,2,{name}\n" for name in nothing + named)
+    assert read(tmp_path, "x_um,y_um,type\n" + rows, roles={}).type.tolist() == ["unassigned"] * 7 + named
+
+
+def test_words_for_no_number_are_no_number(tmp_path: Path) -> None:
+    rows = "".join(f"{word},2,CD8\n" for word in ("", "None", "null", "#N/A", "NA", "-1.#IND"))
+    assert read(tmp_path, "x_um,y_um,type\n7,1,CD8\n" + rows).x.tolist() == [7]

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("napari", reason="the window needs the gui extra")
 
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QMessageBox
 
 from napari_metime.gui.dock import StepperDock
 from napari_metime.recipe import Recipe, load_recipe
@@ -40,6 +41,19 @@ def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(recipe_path: Path) -> Recipe:
     """That recipe, loaded."""
     return load_recipe(recipe_path)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch) -> list[str]:
+    """Answer every question by yes, and keep what was asked."""
+    texts: list[str] = []
+
+    def question(_, title: str, text: str, *buttons: object) -> QMessageBox.StandardButton:
+        texts.append(text)
+        return QMessageBox.StandardButton.Yes
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    return texts
 
 
 @pytest.fixture

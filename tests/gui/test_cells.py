@@ -9,10 +9,12 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_metime.gui.cell_layers import CELL_OPACITIES, MANY, cells_layer, recolour
 from napari_metime.gui.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
+from napari_metime.gui.forms import field_of
 from napari_metime.gui.frame import KEY
 from napari_metime.gui.layers import find
 from napari_metime.gui.panels.cells import FILES, zarr_of
 from napari_metime.gui.role_table import RoleTable, roles_in_words
+from napari_metime.gui.words import CONTROLS, NO_EFFECTOR, in_the_window
 from napari_metime.section import CellTable
 
 
@@ -223,3 +225,46 @@ def test_why_a_role_is_proposed_stands_with_its_box(dock, settle, recipe):
     table = dock.panels["cells"].table.table
     line = next(i for i in range(table.rowCount()) if table.item(i, 0).text() == "CD8")
     assert "cd8" in table.cellWidget(line, 2).toolTip().casefold()
+
+
+def test_reading_an_unreadable_file_repeats_what_is_wrong_with_it_until_it_is_mended(dock, settle, tmp_path):
+    path, panel = tmp_path / "cells.csv", dock.panels["cells"]
+    path.write_bytes(b"\x89PNG\0\0")
+    dock.bench.look_at_cells(path)
+    settle(dock)
+    refused = panel.error.text()
+    assert "cells.csv" in refused
+    panel.primary.click()
+    settle(dock)
+    assert panel.error.text() == refused
+    path.write_text("x_um,y_um,class\n1,2,CD8\n")
+    panel.primary.click()
+    settle(dock)
+    assert panel.error.isHidden()
+    assert panel.types() == {"CD8": (1, "effector")}
+
+
+def test_without_an_effector_the_window_asks_for_one_in_its_own_words(dock, settle, recipe):
+    panel = dock.panels["cells"]
+    dock.bench.look_at_cells(recipe.cells.path)
+    settle(dock)
+    for name in panel.types():
+        panel._on_role(name, "other")
+    panel.primary.click()
+    assert panel.error.text() == "✕ Choose at least one type that counts as effector."
+    panel._on_role("CD8", "effector")
+    assert panel.error.isHidden()
+
+
+def test_keys_of_the_recipe_are_named_as_the_window_names_their_controls():
+    told = "expected a size; set cells.pixel_size_um, or align.transform: affine. See cells.csv and align.refine."
+    assert in_the_window(told) == (
+        "expected a size; set Microscope pixel (step 4), or Fit (step 5): affine. See cells.csv and align.refine."
+    )
+    assert in_the_window("a/cells.unit.csv") == "a/cells.unit.csv"
+    assert in_the_window("cells.roles: must list at least one effector type; found that") == NO_EFFECTOR
+
+
+def test_every_named_control_is_a_key_of_the_recipe():
+    for key in CONTROLS:
+        assert field_of(*key.split(".")) is not None

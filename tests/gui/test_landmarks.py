@@ -14,6 +14,7 @@ from napari_metime.alignment import read_landmarks
 from napari_metime.export.placed_landmarks import PLACED, write_landmarks
 from napari_metime.gui import layers
 from napari_metime.gui.beside import box_of, is_on_section, rough_placement
+from napari_metime.gui.landmark_layers import landmark_layers
 from napari_metime.gui.pairs import Pairs
 from napari_metime.recipe import load_recipe
 
@@ -97,6 +98,56 @@ def test_a_click_on_the_cells_first_sets_nothing(ready, known):
     grid = ready.session.value("data").dataset.grid
     ready.bench.landmarking.click(10.0, 1.5 * grid.shape[1] * grid.spacing_um[1])
     assert ready.session.pairs == Pairs()
+    assert "click the section (left) first" in block(ready).next_click.text()
+    ready.bench.landmarking.click(known[0, 3], known[0, 2])
+    assert "now click the same place on the cells" in block(ready).next_click.text()
+
+
+def test_clicks_change_the_rings_in_place_as_new_layers_would_show_them(ready, known):
+    viewer = ready.bench.viewer
+    ready.bench.landmarking.start()
+    first = [layers.find(viewer, "landmarks", which) for which in ("section", "cells")]
+    known[4, 0] += 1000
+    for landmark in known:
+        set_pair(ready, landmark)
+    ready.bench.landmarking.click(10.0, 20.0)
+    ready.bench.landmarking.remove(0)
+    now = [layers.find(viewer, "landmarks", which) for which in ("section", "cells")]
+    assert all(a is b for a, b in zip(first, now, strict=True))
+    pairs, stands_out = ready.session.pairs, ready.bench.landmarking.judged.stands_out
+    assert stands_out.any()
+    fresh = landmark_layers(
+        pairs.landmarks, ready.bench.landmarking._rough, waiting=pairs.waiting, stands_out=stands_out
+    )
+    for shown, wanted in zip(now, fresh, strict=True):
+        assert np.array_equal(shown.data, wanted.data)
+        assert shown.features["label"].tolist() == wanted.features["label"].tolist()
+        assert shown.text.values.tolist() == wanted.text.values.tolist()
+        for name in ("size", "border_width", "border_color", "face_color"):
+            assert np.array_equal(getattr(shown, name), getattr(wanted, name))
+        assert not shown.editable
+    ready.bench.landmarking.change(Pairs())
+    assert [len(layer.data) for layer in now] == [0, 0]
+
+
+def test_closing_the_dock_discards_half_a_pair(ready):
+    ready.bench.landmarking.start()
+    ready.bench.landmarking.click(10.0, 20.0)
+    ready.bench.landmarking.close()
+    assert ready.session.pairs == Pairs()
+
+
+@pytest.mark.parametrize("clicked", [True, False])
+def test_landmarks_are_out_of_sight_once_aligned_clicked_or_from_a_file(ready, known, recipe, click, clicked):
+    if clicked:
+        ready.bench.landmarking.start()
+        for landmark in known:
+            set_pair(ready, landmark)
+    else:
+        ready.session.put("align", "landmarks", recipe.align.landmarks)
+    click(ready, "align")
+    assert not layers.find(ready.bench.viewer, "landmarks", "section").visible
+    assert not layers.find(ready.bench.viewer, "landmarks", "cells").visible
 
 
 def test_undo_takes_back_a_half_then_whole_pairs_then_removals(ready, known):
@@ -180,6 +231,58 @@ def test_the_landmarks_of_a_recipe_are_shown_and_a_change_makes_them_its_own(rea
     ready.bench.landmarking.remove(0)
     assert ready.session.has_placed
     block(ready).undo.click()
+    assert ready.session.get("align", "landmarks") == recipe.align.landmarks
+
+
+def opening(monkeypatch, path: Path) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+
+
+def test_an_opened_file_replaces_the_pairs_and_one_undo_brings_them_back(ready, known, recipe, monkeypatch):
+    block(ready).add.click()
+    set_pair(ready, known[0])
+    clicked = ready.session.pairs.placed
+    opening(monkeypatch, recipe.align.landmarks)
+    block(ready).open.click()
+    assert np.array_equal(ready.session.pairs.landmarks, known)
+    assert len(layers.find(ready.bench.viewer, "landmarks", "section").data) == len(known)
+    block(ready).undo.click()
+    assert ready.session.pairs.placed == clicked
+    assert ready.session.has_placed
+    assert len(layers.find(ready.bench.viewer, "landmarks", "section").data) == 1
+
+
+def test_a_refused_file_leaves_the_pairs_and_its_error_goes_with_the_next_change(
+    ready, known, recipe, monkeypatch, tmp_path
+):
+    ready.session.set_pairs(Pairs.of(known[:3]))
+    before = ready.session.pairs
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("a,b\n1,2\n")
+    panel = ready.panels["align"]
+    mended = (
+        lambda: block(ready).open.click(),
+        lambda: ready.bench.landmarking.remove(0),
+        lambda: panel._on_way("matrix"),
+        lambda: panel._on_way("landmarks"),
+        lambda: panel._put(transform="affine"),
+    )
+    for mend in mended:
+        opening(monkeypatch, wrong)
+        block(ready).open.click()
+        assert "wrong.csv" in panel.error.text()
+        assert ready.session.pairs == before
+        opening(monkeypatch, recipe.align.landmarks)
+        mend()
+        assert panel.error.isHidden()
+        before = ready.session.pairs
+
+
+def test_the_pairs_of_a_file_outlive_another_way_and_back(ready, known, recipe):
+    ready.session.put("align", "landmarks", recipe.align.landmarks)
+    for way in ("matrix", "path", "none", "landmarks"):
+        ready.panels["align"]._on_way(way)
+    assert np.array_equal(ready.session.pairs.landmarks, known)
     assert ready.session.get("align", "landmarks") == recipe.align.landmarks
 
 

@@ -57,6 +57,8 @@ def test_what_is_drawn_is_taken_out_at_once_and_told_in_mm2(outlined, qtbot):
     share = 100 * (before & hole).sum() / before.sum()
     assert f"{share:.1f} % of the tissue" in outlined.panels["tissue"].amount.text()
     assert outlined.session.state("tissue") == "done"
+    assert not outlined.legend.left_out.isHidden()
+    assert not outlined.legend.isHidden()
 
 
 def test_erasing_and_undoing_give_the_tissue_back(outlined, qtbot):
@@ -66,6 +68,7 @@ def test_erasing_and_undoing_give_the_tissue_back(outlined, qtbot):
     qtbot.waitUntil(lambda: np.array_equal(outlined.session.value("tissue").mask, before), timeout=2000)
     draw(outlined, qtbot)
     outlined.panels["tissue"].clear.click()
+    assert outlined.legend.left_out.isHidden()
     assert np.array_equal(outlined.session.value("tissue").mask, before)
     assert outlined.session.value("tissue").left_out == ()
     assert outlined.session.get("tissue", "exclude") is None

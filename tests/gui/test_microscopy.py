@@ -10,6 +10,7 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers._source import layer_source
 
+from napari_metime.export.words import number
 from napari_metime.gui import layers
 from napari_metime.gui.beside import is_on_section
 from napari_metime.gui.dropping import holds_cells, target_of
@@ -132,6 +133,28 @@ def test_cells_far_beyond_the_image_ask_for_their_pixel_size(opened):
     opened.session.put("cells", "pixel_size_um", None)
     assert "smaller pixels" in block.question.text()
     assert not block.cells_size.isHidden()
+    assert shown(opened) == []
+    assert layers.find(opened.bench.viewer, "tic").visible
+    opened.session.put("cells", "pixel_size_um", 0.5)
+    assert block.question.isHidden()
+    assert len(shown(opened)) == opened.bench.microscope.image.n_channels
+
+
+def test_a_pixel_size_that_cannot_be_is_doubted_and_corrected_in_the_window(opened, qtbot):
+    microscope, block = opened.bench.microscope, opened.panels["align"].microscopy
+    assert not block.image_size.isHidden()
+    assert microscope.doubt() == ""
+    true_um, (rows, cols) = microscope.image.pixel_size_um[0], microscope.image.shape
+    for factor in (1 / 20, 20):
+        opened.session.put("microscopy", "pixel_size_um", true_um * factor)
+        qtbot.waitUntil(lambda: microscope.image is not None, timeout=20_000)
+        assert f"{number(max(rows, cols) * true_um * factor / 1000)} mm long" in block.question.text()
+        assert "Image pixel below" in block.question.text()
+    line = block.image_size.editors["microscopy", "pixel_size_um"].line
+    line.setText("")
+    line.textEdited.emit("")
+    qtbot.waitUntil(lambda: microscope.image is not None, timeout=20_000)
+    assert block.question.isHidden()
 
 
 def test_cells_in_um_ask_for_the_pixel_size_of_an_image_without(dock, recipe_path, settle, click, tmp_path, qtbot):
@@ -147,10 +170,13 @@ def test_cells_in_um_ask_for_the_pixel_size_of_an_image_without(dock, recipe_pat
     qtbot.waitUntil(lambda: dock.bench.microscope.image is not None, timeout=20_000)
     block = dock.panels["align"].microscopy
     assert "how large a pixel is" in block.question.text()
-    dock.session.put("microscopy", "pixel_size_um", 2.0)
+    assert shown(dock) == []
+    assert "Not shown until its scale is known" in block.note.text()
+    dock.session.put("microscopy", "pixel_size_um", 20.0)
     qtbot.waitUntil(lambda: dock.bench.microscope.image is not None, timeout=20_000)
     assert block.question.isHidden()
-    assert dock.bench.microscope._units == (2.0, 2.0)
+    assert dock.bench.microscope._units == (20.0, 20.0)
+    assert len(shown(dock)) == 1
 
 
 def test_many_channels_are_few_layers_of_which_few_are_in_sight(tmp_path):

@@ -72,6 +72,7 @@ def test_the_cells_move_by_what_was_found_and_the_metric_is_told(aligned, settle
     assert "0.125 bits before, 0.250 after" in block(aligned).bits.text()
     assert aligned.session.get("align", "refine") == {"channel": "cells", "to": "components", "transform": "affine"}
     assert aligned.session.value("align").refined_from.after_bits == 0.25
+    assert "before it was refined" in aligned.panels["align"].block.fit.text()
     block(aligned).drop.click()
     settle(aligned)
     assert np.array_equal(aligned.session.value("align").cells.x, before.x)

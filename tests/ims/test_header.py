@@ -150,6 +150,12 @@ def test_one_side_alone_means_squares(tmp_path: Path, cv_param: CvParam, accessi
     assert read_header(write(tmp_path, settings(cv_param(accession, "", 30)))).pixel_size_um == (30.0, 30.0)
 
 
+def test_a_size_that_is_stated_again_in_a_readable_unit_is_taken(tmp_path: Path, cv_param: CvParam) -> None:
+    # Found by fuzzing: 'UO:0000010' is a second.
+    text = cv_param(SIZE_X, "pixel size x", 5, ' unitAccession="UO:0000010"') + cv_param(SIZE_X, "pixel size x", 30)
+    assert read_header(write(tmp_path, settings(text))).pixel_size_um == (30.0, 30.0)
+
+
 def test_a_missing_pixel_size_is_told(tmp_path: Path) -> None:
     found = read_header(write(tmp_path, settings("")))
     assert (found.pixel_size_um, found.warnings) == (None, (NO_PIXEL_SIZE,))

@@ -168,19 +168,29 @@ class AlignPanel(StepPanel):
     def _on_save(self) -> None:
         text, kind = QFileDialog.getSaveFileName(self, "Save transform", "transform.csv", ";;".join(SAVED_FORMS))
         if text:
+            self.bench.landmarking.mend()
             self.bench.save_transform(Path(text), SAVED_FORMS.get(kind, "matrix_csv"))
 
     def _on_way(self, way: str) -> None:
         self.bench.landmarking.stop()
+        self.bench.landmarking.mend()
         if way == "none":
             self.session.put("align", "", "none")
             return
         former = self.session.get("align")
         kept = {key: former[key] for key in KEPT if key in former}
-        placed = {"landmarks": PLACED} if way == "landmarks" and self.session.pairs.placed else {}
+        placed = {"landmarks": self._landmarks()} if way == "landmarks" else {}
         self.session.put("align", "", {**EMPTY[way], **placed, **kept})
 
+    def _landmarks(self) -> Path | None:
+        """Return what the recipe names for the pairs that are here: their file, or those that were set here."""
+        pairs, path = self.session.pairs, self.session.pairs_from
+        if path is not None and not pairs.former:
+            return path
+        return PLACED if pairs.placed else None
+
     def _put(self, **changed: Any) -> None:
+        self.bench.landmarking.mend()
         self.session.put("align", "", {**self.session.get("align"), **changed})
 
     def _on_matrix(self, text: str) -> None:

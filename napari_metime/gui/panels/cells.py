@@ -12,6 +12,7 @@ from napari_metime.gui.forms import ChoiceEditor, PathEditor, Row, TextEditor, f
 from napari_metime.gui.panels.step_panel import StepPanel, restyle, say, wrapped
 from napari_metime.gui.role_table import RoleTable, Types, roles_in_words
 from napari_metime.gui.rows import labelled
+from napari_metime.gui.words import NO_EFFECTOR
 from napari_metime.recipe import ROLE_KEYS
 from napari_metime.section import Role
 
@@ -79,11 +80,22 @@ class CellsPanel(StepPanel):
 
     def run(self) -> None:
         """Read the cells; before a file was chosen, choose it."""
-        if self.session.get("cells", "path") is not None:
-            super().run()
+        known = self.session.get("cells", "path")
+        if known is not None:
+            self._read(known)
             return
         path, _ = QFileDialog.getOpenFileName(self, "Open cells", "", FILES)
         self._on_file(Path(path) if path else None)
+
+    def _read(self, path: Path) -> None:
+        session = self.session
+        if session.get("cells", "roles").get("effector"):
+            super().run()
+        elif not session.cell_types or session.error("cells") not in ("", NO_EFFECTOR):
+            # The file itself was refused: that is told again, not what follows from it, or it is mended by now.
+            self.bench.look_at_cells(path, keep_roles=bool(session.cell_types))
+        else:
+            session.refuse("cells", NO_EFFECTOR)
 
     def can_run(self) -> bool:
         """Whether a table can be chosen, or was chosen and its unit is known."""
@@ -172,6 +184,8 @@ class CellsPanel(StepPanel):
         self._type_line.setModified(False)
 
     def _on_role(self, name: str, role: Role) -> None:
+        if self.session.error("cells") == NO_EFFECTOR:
+            self.session.refuse("cells", "")
         chosen = {n: r for n, (_, r) in self.types().items()} | {name: role}
         roles = {key: tuple(n for n, r in chosen.items() if r == key) for key in ROLE_KEYS}
         self.session.put("cells", "roles", {key: names for key, names in roles.items() if names})

@@ -12,6 +12,7 @@ from napari_metime.gui.landmark_fit import in_words, instruction
 from napari_metime.gui.landmark_table import LandmarkTable
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.style import colours_of
+from napari_metime.gui.words import in_the_window
 
 FILES = "Landmarks (*.csv)"
 TEACHES = (
@@ -35,7 +36,7 @@ class LandmarkBlock(QWidget):
         self.undo.clicked.connect(landmarking.undo)
         self.undo.setToolTip("Take the last click or pair back (Ctrl+Z on the canvas)")
         self.open.clicked.connect(self._on_open)
-        self.open.setToolTip("Take the pairs of a landmarks.csv")
+        self.open.setToolTip("Take the pairs of a landmarks.csv in place of those here; Undo brings these back")
         self.save.clicked.connect(self._on_save)
         self.save.setToolTip("Write the pairs as landmarks.csv; an export writes them beside its recipe by itself")
         for button in (self.undo, self.open, self.save):
@@ -45,7 +46,7 @@ class LandmarkBlock(QWidget):
         self.fit = wrapped("", "plain")
         self.mirror = QPushButton("Fit mirrored")
         self.mirror.setToolTip("Turn one of the images over, or back; the recipe says so")
-        self.mirror.clicked.connect(lambda: self.session.put("align", "mirrored", not self._is_mirrored()))
+        self.mirror.clicked.connect(self._on_mirror)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
@@ -67,14 +68,16 @@ class LandmarkBlock(QWidget):
         self.undo.setEnabled(pairs.can_undo)
         self.open.setEnabled(idle)
         self.save.setEnabled(bool(pairs.placed))
-        say(self.next_click, f"▸ {instruction(session)}" if session.is_placing else "")
+        told = instruction(session, is_out_of_turn=landmarking.is_out_of_turn)
+        say(self.next_click, f"▸ {told}" if session.is_placing else "")
         say(self.waits, self._waits())
         named = session.get("align", "landmarks")
         say(self.source, "" if named in (None, PLACED) or not pairs.placed else f"Pairs of {Path(named).name}.")
         self.table.setVisible(bool(pairs.placed))
         self.table.show_pairs(len(pairs.placed), judged, colours_of(self.bench.viewer.theme)["stale"])
         shows_fit = bool(pairs.placed) or session.is_placing
-        say(self.fit, in_words(judged, mirrored=self._is_mirrored()) if shows_fit else "")
+        told = in_words(judged, mirrored=self._is_mirrored())
+        say(self.fit, in_the_window(told + self._of_before_refining()) if shows_fit else "")
         self.mirror.setVisible(bool(pairs.placed) and (judged.is_mirrored or self._is_mirrored()))
         self.mirror.setText("Fit unmirrored" if self._is_mirrored() else "Fit mirrored")
         restyle(self.mirror, "look", "primary" if judged.is_mirrored else "second")
@@ -84,13 +87,22 @@ class LandmarkBlock(QWidget):
             return "Pairs can be set once steps 1 and 4 are done."
         return "" if self.session.pairs.placed or self.session.is_placing else TEACHES
 
+    def _of_before_refining(self) -> str:
+        aligned = self.session.value("align") if self.session.is_current("align") else None
+        is_refined = aligned is not None and aligned.refined_from is not None and aligned.refined_from.accepted
+        return " This is the fit to the pairs alone, before it was refined." if is_refined else ""
+
     def _is_mirrored(self) -> bool:
         return bool(self.session.get("align", "mirrored"))
+
+    def _on_mirror(self) -> None:
+        self.bench.landmarking.mend()
+        self.session.put("align", "mirrored", not self._is_mirrored())
 
     def _on_open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open landmarks", "", FILES)
         if path:
-            self.session.put("align", "landmarks", Path(path))
+            self.bench.landmarking.open(Path(path))
 
     def _on_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save landmarks", "landmarks.csv", FILES)

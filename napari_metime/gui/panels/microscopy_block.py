@@ -22,6 +22,7 @@ from napari_metime.gui.microscope import offered_image
 from napari_metime.gui.panels.cells import zarr_of
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.rows import Fold, labelled
+from napari_metime.gui.words import in_the_window
 
 FILES = "Microscopy (*.ome.tif *.ome.tiff *.tif *.tiff *.btf *.zarr zarr.json .zattrs .zgroup);;All files (*)"
 ROW_HEIGHT, MAX_ROWS_SHOWN = 26, 5
@@ -69,11 +70,11 @@ class MicroscopyBlock(QWidget):
         self._offered = None if path is not None else offered_image(self.bench.viewer)
         self.offer.setText("" if self._offered is None else f"Use {self._offered.name}, which is among the layers")
         self.offer.setVisible(self._offered is not None)
-        say(self.error, f"✕ {microscope.problem}" if microscope.problem else "")
+        say(self.error, f"✕ {in_the_window(microscope.problem)}" if microscope.problem else "")
         if microscope.is_opening:
             say(self.note, "Opening the image…")
         else:
-            warnings = "".join(f"\n! {text}" for text in image.warnings) if image is not None else ""
+            warnings = "".join(f"\n! {in_the_window(text)}" for text in image.warnings) if image is not None else ""
             say(self.note, "" if image is None else f"{image.note}. {microscope.in_words()}{warnings}")
         self.note.setVisible(bool(self.note.text()) and not self.session.is_placing)
         asks = microscope.asks_size
@@ -88,8 +89,7 @@ class MicroscopyBlock(QWidget):
 
     def _refresh_size(self, asks: bool, *, is_open: bool) -> None:
         stated = self.session.get("microscopy", "pixel_size_um")
-        unknown = is_open and self.microscope.image is not None and self.microscope.image.pixel_size_um is None
-        self.image_size.setVisible(unknown or stated is not None)
+        self.image_size.setVisible((is_open or stated is not None) and not self.session.is_placing)
         self.image_size.refresh()
         editor = self.image_size.editors["microscopy", "pixel_size_um"]
         assert isinstance(editor, TextEditor)
@@ -105,6 +105,8 @@ class MicroscopyBlock(QWidget):
                 "? The cells reach far beyond the image: their table counts smaller pixels than the image has. "
                 "Give the size of those pixels below."
             )
+        elif doubt := self.microscope.doubt():
+            question = f"! {doubt}" if not self.session.is_placing else ""
         say(self.question, question)
 
     def _on_file(self, path: Path | None) -> None:

@@ -17,7 +17,7 @@ TEACHES = (
     "Moves the cells, or their image, over the ions until the two patterns tell most about each other (mutual "
     "information), from up to some 150 µm and 5 degrees off. Refused, with its reason, where that does not help."
 )
-MAY = [("shift and turn", "rigid"), ("… and shear", "affine"), ("… and bend", "bspline")]
+MAY = [("shift and turn", "rigid"), ("shift, turn and shear", "affine"), ("shift, turn and bend", "bspline")]
 FIXED = [("first components", "components"), ("total ion current", "tic")]
 MODES: list[tuple[str, Mode]] = [("nothing", ""), ("as tiles", "tiles"), ("magenta and green", "colours")]
 DEFAULTS: dict[str, Any] = {"channel": "cells", "to": "components", "transform": "affine"}
