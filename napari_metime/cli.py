@@ -7,14 +7,14 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_metime import __version__
 from napari_metime.errors import MetimeError, MissingFileError, OutputError, UsageError
+from napari_metime.terminal import CLOSED_PIPE, flush_output, let_go_of_output, progress_bar, tell_warnings
 
 if TYPE_CHECKING:
     from napari_metime.recipe import Recipe
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0, 2 for bad input, 130 for Ctrl-C."""
+    """Run the command line and return the exit code: 0, 2 for bad input, 130 for Ctrl-C, 141 where nobody reads on."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a µ must not end a run where the console has none
     try:
         options = _parser().parse_args(arguments)
         options.command(options)
+        flush_output()
     except MetimeError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -39,12 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.flush()
             os._exit(130)
         return 130
+    except BrokenPipeError:  # `| head` has seen enough: that is no error
+        let_go_of_output()
+        return CLOSED_PIPE
     return 0
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"expected {self.usage or self.format_usage()[7:].strip()}; found: {message}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        flush_output()  # of the help
+        super().exit(status, message)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +134,7 @@ def _demo(options: argparse.Namespace) -> None:
     from napari_metime.recipe import load_recipe
     from napari_metime.sample import sample_recipe
 
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         recipe_path = sample_recipe(on_progress=on_progress)
     recipe = load_recipe(recipe_path)
     result = _run_section(recipe, recipe_path, options.out or recipe_path.parent / f"{recipe.section.id}_results")
@@ -154,7 +162,7 @@ def _info(options: argparse.Namespace) -> None:
     """Print what an imzML holds and what is wrong with it."""
     from napari_metime.ims import check_checksum
 
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         dataset = _open_file(options, lambda d, t: on_progress(d / 2, t))
         told = check_checksum(dataset, on_progress=lambda d, t: on_progress(0.5 + d / 2, t))
     facts = _facts(replace(dataset, warnings=(*dataset.warnings, told) if told else dataset.warnings))
@@ -181,7 +189,7 @@ def _ion(options: argparse.Namespace) -> None:
     if not all(0 < m <= MAX_MZ for m in options.mz):
         raise UsageError(f"expected m/z above 0 and up to {MAX_MZ:,.0f}, found {options.mz}; mend --mz")
     kind = check_image_name(options.output)
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         dataset = _open_file(options, lambda d, t: on_progress(0.3 * d, t))
         recipe = ImsRecipe(path=options.file, normalize=options.normalize)
         factors = normalization_factors(dataset, recipe, dataset.measured)
@@ -201,7 +209,7 @@ def _ion(options: argparse.Namespace) -> None:
     else:
         images = found.images[0] if len(names) == 1 else found.images
         write_images(images, options.output, names=names, pixel_size_um=dataset.grid.pixel_size_um)
-    _tell(dataset.warnings)
+    tell_warnings(dataset.warnings)
 
 
 def _save(options: argparse.Namespace) -> None:
@@ -211,7 +219,7 @@ def _save(options: argparse.Namespace) -> None:
     from napari_metime.ims import read_mask
     from napari_metime.pipeline import save_part
 
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         dataset = _open_file(options, lambda d, t: on_progress(0.3 * d, t), part=options.part)
         save_part(
             dataset,
@@ -222,17 +230,17 @@ def _save(options: argparse.Namespace) -> None:
             mode=options.mode,
             on_progress=lambda d, t: on_progress(0.3 + 0.7 * d, t),
         )
-    _tell(dataset.warnings)
+    tell_warnings(dataset.warnings)
 
 
 def _index(options: argparse.Namespace) -> None:
     """Sort the points of a file by m/z, once; every ion image comes from that at once, however large the file."""
     from napari_metime.ims import build_index
 
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         dataset = _open_file(options, lambda d, t: on_progress(0.2 * d, t))
         folder = build_index(dataset, folder=options.cache, on_progress=lambda d, t: on_progress(0.2 + 0.8 * d, t))
-    _tell(dataset.warnings)
+    tell_warnings(dataset.warnings)
     print(f"Index: {folder}")
 
 
@@ -243,12 +251,12 @@ def _panel(options: argparse.Namespace) -> None:
 
     ims = ImsRecipe(path=options.file, plane=options.plane, skip_broken=options.skip_broken)
     dataset = open_dataset(ims)
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         tissue = find_tissue(dataset, TissueRecipe(), on_progress=lambda d, t: on_progress(d / 2, t))
         channels = measure_channels(
             dataset, tissue, ims, ChannelsRecipe(), on_progress=lambda d, t: on_progress(0.5 + d / 2, t)
         )
-    _tell(dataset.warnings)
+    tell_warnings(dataset.warnings)
     table = channels.table
     print(f"{int(table['detected'].sum())} of {len(table)} panel metabolites seen in {options.file.name}")
     for row in table.to_dict("records"):
@@ -281,7 +289,7 @@ def _simulate(options: argparse.Namespace) -> None:
     keys = ("seed", "n_niches", "niche_radius_um", "niche_rate", "pixel_size_um", "mode")
     asked = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
     plan = SectionPlan(**asked)
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         path = simulate_section(options.folder, plan, on_progress=on_progress)
     print(f"Simulated section in {options.folder}")
     print(f"Run it with: napari-metime run {path}")
@@ -294,10 +302,10 @@ def _run_section(recipe: Recipe, recipe_path: Path, folder: Path) -> SectionResu
     from napari_metime.writing import write_results
 
     check_output_folder(folder, recipe, recipe_path=recipe_path)
-    with _progress() as on_progress:
+    with progress_bar() as on_progress:
         result = run(recipe, on_progress=share_of(on_progress, 0.0, 0.95))
         write_results(result, recipe, folder, on_progress=share_of(on_progress, 0.95, 1.0))
-    _tell(result.warnings)
+    tell_warnings(result.warnings)
     print(result.niches.map.note)
     print(f"Results: {folder}")
     if recipe.export.report:
@@ -331,11 +339,6 @@ def _open_file(options: argparse.Namespace, on_progress: Progress, part: str | N
 
     plane, skip = options.plane, options.skip_broken
     return open_imzml(options.file, part=part, plane=plane, skip_broken=skip, on_progress=on_progress)
-
-
-def _tell(warnings: tuple[str, ...]) -> None:
-    for text in warnings:
-        print(f"warning: {text}", file=sys.stderr)
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
@@ -380,20 +383,6 @@ def _open_window(
             "install it with: pip install 'napari-metime[gui]'"
         ) from error
     open_window(files=list(files), recipe=recipe, result=result)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show a progress bar on stderr where that is a terminal; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    percent = TextColumn("{task.percentage:>3.0f} %")
-    columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda done, text: bar.update(task, completed=done, description=text)
 
 
 if __name__ == "__main__":

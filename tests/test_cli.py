@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -307,6 +308,19 @@ def test_ctrl_c_exits_130_and_leaves_nothing(section: Path, tmp_path: Path) -> N
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes differ on Windows")
+@pytest.mark.parametrize("arguments", [["info"], ["info", "--json"], ["--help"]], ids=" ".join)
+def test_a_closed_pipe_ends_a_command_quietly(imzml: Path, arguments: list[str]) -> None:
+    file = [str(imzml)] if "info" in arguments else []
+    ours, theirs = os.pipe()
+    os.close(ours)  # the reader has gone before anything is written
+    command = [sys.executable, "-m", "napari_metime.cli", *arguments, *file]
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}  # as it is for people: argparse itself swallows the other case
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=buffered, text=True, timeout=60)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_save_crops_to_a_mask_and_sums_channels_as_ion_does(imzml: Path, tmp_path: Path) -> None:
