@@ -61,7 +61,9 @@ CONTROLS = {
     "tissue.method": "Method (step 2)",
 }
 """Of the recipe's keys, those that the window has a control for, and what stands beside it."""
-_KEY = re.compile(r"(?<![\w./])[a-z]+\.[a-z_]+(?![\w.]*[/.]\w)")
+_KEY = re.compile(r"(?<![\w./])([a-z]+\.[a-z_]+)(?:\.\d+)*(?![\w.]*[/.]\w)")  # with the place in a list, if any
+_OPTION = re.compile(r"--[a-z-]+, or ([a-z]+\.[a-z_]+)(?:: true)? in a recipe")
+"""How an error names an option of the command line beside its key; the window has neither."""
 STATE_SIGNS: dict[State, str] = {"todo": "–", "ready": "▸", "running": "…", "done": "✓", "stale": "!"}
 
 
@@ -121,7 +123,7 @@ def in_the_window(text: str) -> str:
     """Name the settings of a text as the window does: a person who sees a control need not know its recipe key."""
     if text.startswith("cells.roles: must list at least one effector"):
         return NO_EFFECTOR
-    return _KEY.sub(lambda found: CONTROLS.get(found[0], found[0]), text)
+    return _KEY.sub(lambda found: CONTROLS.get(found[1], found[0]), _OPTION.sub(r"\1", text))
 
 
 def file_size(n_bytes: int) -> str:

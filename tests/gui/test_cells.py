@@ -137,7 +137,7 @@ def test_a_wrong_file_after_a_right_one_leaves_nothing_of_it(dock, settle, recip
         dock.bench.look_at_cells(path)
         settle(dock)
     panel = dock.panels["cells"]
-    assert "cells.type" in panel.error.text()
+    assert "set Column of type (step 4)" in panel.error.text()
     assert panel.note.isHidden()
     assert panel.sums.isHidden()
     assert panel.table.isHidden()
@@ -261,6 +261,9 @@ def test_keys_of_the_recipe_are_named_as_the_window_names_their_controls():
     assert in_the_window(told) == (
         "expected a size; set Microscope pixel (step 4), or Fit (step 5): affine. See cells.csv and align.refine."
     )
+    option = "open the rest with --skip-broken, or ims.skip_broken: true in a recipe"
+    assert in_the_window(option) == "open the rest with Skip what is cut off (step 1)"
+    assert in_the_window("align.matrix.0.1: should be a number") == "Matrix (step 5): should be a number"
     assert in_the_window("a/cells.unit.csv") == "a/cells.unit.csv"
     assert in_the_window("cells.roles: must list at least one effector type; found that") == NO_EFFECTOR
 

@@ -18,6 +18,7 @@ from napari_metime.cli import main
 from napari_metime.gui import layers
 from napari_metime.gui.chain import STEPS
 from napari_metime.gui.regions import region_mask
+from napari_metime.gui.words import in_the_window
 from napari_metime.recipe import Recipe, load_recipe
 from napari_metime.section import Tissue
 
@@ -291,7 +292,7 @@ def write_bad(folder: Path, kind: str, recipe_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["no_ibd", "truncated", "empty", "not_xml"])
-def test_a_bad_file_is_told_in_its_step_in_the_words_of_the_command_line(
+def test_a_bad_file_is_told_in_its_step_as_on_the_command_line_but_by_the_names_of_the_controls(
     dock, settle, tmp_path, recipe_path, capsys, kind
 ):
     path = write_bad(tmp_path, kind, recipe_path)
@@ -299,7 +300,9 @@ def test_a_bad_file_is_told_in_its_step_in_the_words_of_the_command_line(
     settle(dock)
     assert main(["info", str(path)]) == 2
     assert f"error: {dock.session.error('data')}\n" == capsys.readouterr().err
-    assert dock.panels["data"].error.text() == f"✕ {dock.session.error('data')}"
+    assert dock.panels["data"].error.text() == f"✕ {in_the_window(dock.session.error('data'))}"
+    assert "recipe" not in dock.panels["data"].error.text()
+    assert "--" not in dock.panels["data"].error.text()
     assert dock.session.state("data") == "ready"
     assert len(dock.bench.viewer.layers) == 0
 
@@ -343,7 +346,7 @@ def test_a_table_is_looked_at_again_once_its_type_column_is_named(dock, settle, 
     dock.bench.look_at_cells(odd_table)
     settle(dock)
     panel = dock.panels["cells"]
-    assert "cells.type" in panel.error.text()
+    assert "set Column of type (step 4)" in panel.error.text()
     name_the_type_column(panel, qtbot, "Hue")
     settle(dock)
     assert panel.types() == {"CD8": (1, "effector"), "Tumor": (2, "tumor")}

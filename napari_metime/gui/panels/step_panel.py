@@ -26,6 +26,7 @@ from napari_metime.gui.words import (
     STEP_NAMES,
     in_one_line,
     in_sentences,
+    in_the_window,
     rerun_in_words,
     stale_in_words,
     state_in_words,
@@ -221,11 +222,13 @@ class StepPanel(QFrame):
         session, step = self.session, self.step
         value = session.value(step)
         error = session.error(step)
-        say(self.error, f"✕ {error}" if error else "")
+        say(self.error, f"✕ {in_the_window(error)}" if error else "")
         say(self.stale, stale_in_words(session, step))
         say(self.effect, rerun_in_words(session, step))
-        say(self.result, "\n\n".join(in_sentences(value)) if value is not None else "")
-        say(self.warnings, "\n".join(f"! {text}" for text in warnings_of(value)) if value is not None else "")
+        told = () if value is None else in_sentences(value)
+        say(self.result, "\n\n".join(in_the_window(text) for text in told))
+        warned = () if value is None else warnings_of(value)
+        say(self.warnings, "\n".join(f"! {in_the_window(text)}" for text in warned))
 
 
 def wrapped(text: str, look: str) -> QLabel:
