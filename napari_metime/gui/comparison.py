@@ -31,8 +31,7 @@ class Comparison(QObject):
         self._session, self._viewer = session, viewer
         self.mode: Mode = ""
         self.is_after = True
-        self._blink = QTimer(self, interval=BLINK_MS)
-        self._blink.timeout.connect(self.flip)
+        self._blink: QTimer | None = None
 
     @property
     def found(self) -> Refinement | None:
@@ -44,14 +43,14 @@ class Comparison(QObject):
     @property
     def is_blinking(self) -> bool:
         """Whether before and after take turns by themselves."""
-        return self._blink.isActive()
+        return self._blink is not None
 
     def show(self, mode: Mode) -> None:
         """Show the comparison one way, or take it away."""
         self.mode = mode
         viewer = self._viewer()
         if not mode:
-            self._blink.stop()
+            self._stand_still()
         if viewer is not None:
             self._put(viewer)
         self.changed.emit()
@@ -63,10 +62,11 @@ class Comparison(QObject):
 
     def blink(self, on: bool) -> None:
         """Let before and after take turns."""
+        self._stand_still()
         if on and self.mode:
+            self._blink = QTimer(self, interval=BLINK_MS)
+            self._blink.timeout.connect(self.flip)
             self._blink.start()
-        else:
-            self._blink.stop()
         self.changed.emit()
 
     def land(self, step: Step) -> None:
@@ -77,12 +77,18 @@ class Comparison(QObject):
 
     def restart(self) -> None:
         """Start over for another section; its layers are gone already."""
-        self._blink.stop()
+        self._stand_still()
         self.mode, self.is_after = "", True
 
     def close(self) -> None:
         """Leave nothing that moves."""
-        self._blink.stop()
+        self._stand_still()
+
+    def _stand_still(self) -> None:
+        if self._blink is not None:
+            self._blink.stop()
+            self._blink.deleteLater()
+            self._blink = None
 
     def _put(self, viewer: ViewerModel) -> None:
         found = self.found

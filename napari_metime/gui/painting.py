@@ -26,9 +26,7 @@ class Painting(QObject):
     def __init__(self, session: Session, viewer: Callable[[], ViewerModel | None]) -> None:
         super().__init__()
         self._session, self._viewer = session, viewer
-        # napari tells of a stroke before it changes the layer. A child, so that it ends with its parent.
-        self._stroke = QTimer(self, singleShot=True, interval=0)
-        self._stroke.timeout.connect(self.take)
+        self._has_stroke = False
 
     def start(self, canvas: Canvas) -> None:
         """Put the brush into the user's hand, or the polygon tool on what is left out."""
@@ -82,11 +80,11 @@ class Painting(QObject):
 
     def restart(self) -> None:
         """Start over for another section: its layers are gone already."""
-        self._stroke.stop()
+        self._has_stroke = False
 
     def close(self) -> None:
         """Take no more strokes."""
-        self._stroke.stop()
+        self._has_stroke = False
 
     def clear_left_out(self) -> None:
         """Leave nothing out any more."""
@@ -105,4 +103,12 @@ class Painting(QObject):
         return layer if isinstance(layer, Labels) else None
 
     def _on_stroke(self) -> None:
-        self._stroke.start()
+        if not self._has_stroke:
+            self._has_stroke = True
+            # napari tells of a stroke before it changes the layer. No timer is kept: at the end it may go before us.
+            QTimer.singleShot(0, self, self._take_stroke)
+
+    def _take_stroke(self) -> None:
+        if self._has_stroke:
+            self._has_stroke = False
+            self.take()
