@@ -7,7 +7,11 @@ TISSUE_COLOUR = "#FFFFFF"
 LEFT_OUT_COLOUR = "#D55E00"
 SLOT_COLOURS = {"one": "#F2800D", "red": "#FF4B4B", "green": "#35D05A", "blue": "#5B8CFF"}
 """The places of ions; the layers have pure red, green and blue, these can be told on dark and light ground."""
-LANDMARK_COLOURS = {"section": "#1E9BE8", "cells": "#D55E00"}
+LANDMARK_COLOURS = {
+    "dark": {"section": "#5CB8FF", "cells": "#FF9248"},
+    "light": {"section": "#003F86", "cells": "#7A2D00"},
+}
+"""Rings and their numbers, by the kind of napari's theme: what is read on a black canvas is not on a white one."""
 TYPE_COLOURS = ("#009E73", "#F0E442", "#56B4E9", "#D55E00", "#CC79A7", "#E69F00", "#0072B2")
 OTHER_TYPES_COLOUR = "#999999"
 """Okabe and Ito's set, for cell types by their number of cells."""

@@ -11,12 +11,13 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_metime.gui import layers
 from napari_metime.gui.bench import Bench, bench_of
 from napari_metime.gui.chain import STEPS, Step
 from napari_metime.gui.docked import DockedWidget, disconnecting
 from napari_metime.gui.dropping import target_of
 from napari_metime.gui.legend import Legend
-from napari_metime.gui.panels.align import EMPTY, KEPT, AlignPanel, way_of
+from napari_metime.gui.panels.align import AlignPanel
 from napari_metime.gui.panels.cells import CellsPanel
 from napari_metime.gui.panels.data import DataPanel
 from napari_metime.gui.panels.export import ExportPanel
@@ -25,6 +26,7 @@ from napari_metime.gui.panels.niches import NichesPanel
 from napari_metime.gui.panels.step_panel import StepPanel, looking
 from napari_metime.gui.panels.tissue import TissuePanel
 from napari_metime.gui.style import style_sheet
+from napari_metime.gui.ways import choose_way
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -130,10 +132,7 @@ class StepperDock(DockedWidget):
         if self.session.running is not None:
             self.session.tell(f"align: {path.name} not taken, as a step is running")
             return
-        former = self.session.get("align")
-        if way_of(former) != "landmarks":
-            kept = {key: former[key] for key in KEPT if key in former}
-            self.session.put("align", "", {**EMPTY["landmarks"], **kept})
+        choose_way(self.session, "landmarks")
         self.session.put("align", "landmarks", path)
 
     def _build(self) -> None:
@@ -174,6 +173,7 @@ class StepperDock(DockedWidget):
         session, viewer = bench.session, bench.viewer
         bench.progressed.connect(self._on_progress)
         bench.landed.connect(self._on_landed)
+        bench.cleared.connect(self._on_cleared)
         session.changed.connect(self.refresh)
         session.refused.connect(self._on_refused)
         viewer.events.theme.connect(self._on_theme)
@@ -199,12 +199,17 @@ class StepperDock(DockedWidget):
             self._fit.start()
             self._settling.start()
 
+    def _on_cleared(self) -> None:
+        """Begin another section at the beginning."""
+        self.open_step("data")
+
     def _on_canvas_size(self) -> None:
         if self._settling.isActive():
             self._fit.start()
 
     def _on_theme(self) -> None:
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        layers.follow_theme(self.bench.viewer)
 
 
 def show_stepper(viewer: ViewerModel) -> StepperDock:

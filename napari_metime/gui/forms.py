@@ -66,10 +66,12 @@ class Editor(Protocol):
 class Form(QWidget):
     """Rows of label and editor over the values of a session."""
 
-    def __init__(self, session: Session, rows: Sequence[Row]) -> None:
+    def __init__(
+        self, session: Session, rows: Sequence[Row], put: Callable[[str, str, Any], None] | None = None
+    ) -> None:
         super().__init__()
         self.setProperty("look", "body")
-        self._session = session
+        self._session, self._put = session, put or session.put
         self.editors: dict[tuple[str, str], Editor] = {}
         self._lines: dict[tuple[str, str], tuple[QWidget, QWidget]] = {}
         grid = QGridLayout(self)
@@ -94,7 +96,7 @@ class Form(QWidget):
 
     def _add(self, grid: QGridLayout, row: Row) -> None:
         field = field_of(row.section, row.key)
-        editor = _editor(row, field, lambda value: self._session.put(row.section, row.key, value))
+        editor = _editor(row, field, lambda value: self._put(row.section, row.key, value))
         widget, label, line = editor.widget(), QLabel(row.label), grid.rowCount()
         for each in (widget, label):
             each.setToolTip(field.description or "")

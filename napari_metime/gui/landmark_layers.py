@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.layers import Points
+from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 
 from napari_metime.gui.cell_layers import CELL_SIZE_UM, cell_colours
@@ -52,22 +53,26 @@ def landmark_layers(
     landmarks: NDArray[np.float64],
     shown: Alignment,
     *,
+    theme: str,
     waiting: tuple[float, float] | None = None,
     stands_out: NDArray[np.bool_] | None = None,
 ) -> tuple[Points, Points]:
-    """Return the rings on the section and those on the cells, which ``shown`` puts into the section frame."""
+    """Return the rings on the section and those on the cells, which ``shown`` puts into the section frame.
+
+    ``theme`` is the name of napari's: its canvas says in which colours they can be read.
+    """
     marked = np.zeros(len(landmarks), dtype=bool) if stands_out is None else stands_out
     on_section = landmarks[:, 2:]
     on_cells = np.column_stack(shown.to_section(landmarks[:, 0], landmarks[:, 1])).reshape(-1, 2)
     if waiting is not None:
         on_section = np.concatenate([on_section, [waiting]])
-    return _rings("section", on_section, marked), _rings("cells", on_cells, marked)
+    return _rings("section", on_section, marked, theme), _rings("cells", on_cells, marked, theme)
 
 
-def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_]) -> Points:
+def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_], theme: str) -> Points:
     n = len(places)
     signs = [" outlier" if outlying else "" for outlying in stands_out] + [" ?"] * (n - len(stands_out))
-    colour = LANDMARK_COLOURS[which]
+    colour = _colour(which, theme)
     return Points(
         np.asarray(places, dtype=np.float64)[:, ::-1] if n else np.empty((0, 2)),
         name=f"landmarks {which}",
@@ -89,16 +94,28 @@ def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_
     )
 
 
-def move_rings(shown: Points, wanted: Points) -> None:
+def move_rings(shown: Points, wanted: Points, theme: str) -> None:
     """Give a layer the rings of another in place: the layer itself, and its place among the others, stay."""
     shown.text = None  # or it would be asked for labels of rings that are not there yet
     shown.data = wanted.data
     shown.features = wanted.features
-    for name in ("size", "symbol", "border_width", "border_color", "face_color"):
+    for name in ("size", "symbol", "border_width", "face_color"):
         if len(wanted.data):
             setattr(shown, name, getattr(wanted, name))
-    shown.text = _labels(LANDMARK_COLOURS[shown.metadata["channel"]]) if len(wanted.data) else None
+    recolour_rings(shown, theme)
     shown.editable = False  # napari makes a layer editable when its data change
+
+
+def recolour_rings(shown: Points, theme: str) -> None:
+    """Give rings and numbers the colours that can be read in a theme; napari cannot colour an empty layer."""
+    if len(shown.data):
+        colour = _colour(shown.metadata["channel"], theme)
+        shown.border_color = colour
+        shown.text = _labels(colour)
+
+
+def _colour(which: str, theme: str) -> str:
+    return LANDMARK_COLOURS[get_theme(theme).type][which]
 
 
 def _labels(colour: str) -> dict[str, Any]:

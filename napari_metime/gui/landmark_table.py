@@ -32,6 +32,7 @@ class LandmarkTable(QTableWidget):
     def __init__(self, on_remove: Callable[[int], None]) -> None:
         super().__init__(0, len(HEADERS))
         self._on_remove = on_remove
+        self._shown: tuple[int, tuple[int, ...]] = (0, ())
         self.setHorizontalHeaderLabels([words for words, _ in HEADERS])
         for i, (_, tip) in enumerate(HEADERS):
             self.horizontalHeaderItem(i).setToolTip(tip)
@@ -71,9 +72,15 @@ class LandmarkTable(QTableWidget):
                 self.setCellWidget(i, 4, self._remover(i))
         head = self.horizontalHeader().sizeHint().height()
         self.setFixedHeight(ROW_HEIGHT * min(max(n_pairs, 1), MAX_ROWS_SHOWN) + head + 4)
-        if n_pairs:
-            marked = np.flatnonzero(judged.stands_out)
-            self.scrollTo(self.model().index(int(marked[0]) if marked.size else n_pairs - 1, 0))
+        shown = (n_pairs, tuple(np.flatnonzero(judged.stands_out).tolist()))
+        if shown != self._shown:
+            self._bring_into_sight(n_pairs - self._shown[0], *shown)
+            self._shown = shown
+
+    def _bring_into_sight(self, n_more: int, n_pairs: int, marked: tuple[int, ...]) -> None:
+        """Scroll to a pair that stands out or that was just set; the pairs of a file are shown from the first on."""
+        row = marked[0] if marked else n_pairs - 1 if n_more == 1 else 0
+        self.scrollTo(self.model().index(row, 0))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave the selected pair out on Delete."""

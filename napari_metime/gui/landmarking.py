@@ -23,6 +23,7 @@ from napari_metime.gui.landmark_fit import Judged, judge_session
 from napari_metime.gui.landmark_layers import landmark_layers, move_rings, rough_layer
 from napari_metime.gui.pairs import Pairs
 from napari_metime.gui.session import Session
+from napari_metime.gui.ways import choose_way
 from napari_metime.section import Alignment, Grid
 
 UNDO_KEY = "Control-Z"
@@ -69,8 +70,7 @@ class Landmarking(QObject):
         viewer = self._viewer()
         if viewer is None or self._session.is_placing or not self.can_start:
             return
-        if not isinstance(self._session.get("align"), dict):
-            self._session.put("align", "", {"landmarks": None, "transform": "similarity"})
+        choose_way(self._session, "landmarks")
         self._session.is_placing = True
         self._hidden = [layer for layer in viewer.layers if _covers(layer) and layer.visible]
         for layer in self._hidden:
@@ -177,12 +177,16 @@ class Landmarking(QObject):
             layers.put(viewer, cells)
             cells.editable = False  # napari makes a layer editable when it joins the others or is shown
         rings = landmark_layers(
-            session.pairs.landmarks, rough, waiting=session.pairs.waiting, stands_out=self.judged.stands_out
+            session.pairs.landmarks,
+            rough,
+            theme=viewer.theme,
+            waiting=session.pairs.waiting,
+            stands_out=self.judged.stands_out,
         )
         for layer in rings:
             former = layers.find(viewer, "landmarks", layer.metadata["channel"])
             if isinstance(former, Points):
-                move_rings(former, layer)  # to put another layer in its place costs a second in a window
+                move_rings(former, layer, viewer.theme)  # to put another layer in its place costs a second in a window
                 former.visible = True
                 continue
             layers.put(viewer, layer)

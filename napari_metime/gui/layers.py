@@ -20,7 +20,7 @@ from napari_metime.gui.chain import Step
 from napari_metime.gui.colours import LEFT_OUT_COLOUR, NOT_ASSESSABLE_COLOUR, TISSUE_COLOUR
 from napari_metime.gui.frame import KEY as KEY
 from napari_metime.gui.frame import MICROMETRES as MICROMETRES
-from napari_metime.gui.landmark_layers import landmark_layers
+from napari_metime.gui.landmark_layers import landmark_layers, recolour_rings
 from napari_metime.gui.made import Opened
 from napari_metime.gui.session import Session
 from napari_metime.section import Alignment, Grid, NicheMap, NicheResult, Tissue
@@ -204,9 +204,16 @@ def show_landmarks(viewer: ViewerModel, alignment: Alignment) -> None:
     if alignment.n_landmarks == 0:
         remove(viewer, "landmarks")
         return
-    for layer in landmark_layers(alignment.landmarks, alignment):
+    for layer in landmark_layers(alignment.landmarks, alignment, theme=viewer.theme):
         layer.visible = False
         put(viewer, layer)
+
+
+def follow_theme(viewer: ViewerModel) -> None:
+    """Give the landmarks the colours of the viewer's theme."""
+    for layer in viewer.layers:
+        if isinstance(layer, Points) and layer.metadata.get(KEY) == "landmarks":
+            recolour_rings(layer, viewer.theme)
 
 
 def recolour_cells(viewer: ViewerModel, session: Session) -> None:

@@ -50,6 +50,16 @@ class Aligned:
     refined: Refined | None = None
     refined_from: RefinedFrom | None = None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether a refinement was asked for and made nothing better."""
+        return self.refined_from is not None and not self.refined_from.accepted
+
+    def places_as(self, other: Aligned) -> bool:
+        """Whether the cells lie where another alignment puts them, as surely."""
+        same = (np.array_equal(a, b) for a, b in ((self.cells.x, other.cells.x), (self.cells.y, other.cells.y)))
+        return all(same) and np.array_equal(self.alignment.error_um, other.alignment.error_um, equal_nan=True)
+
     @classmethod
     def of(cls, source: CellTable, cells: CellTable, alignment: Alignment) -> Aligned:
         """Put an alignment together; the warnings of the table as read stand with its own step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QWidget
 
 from napari_metime.errors import ImzMLError, MissingFileError
 from napari_metime.export.words import plural
@@ -63,7 +63,7 @@ def may_replace(session: Session, name: str) -> bool:
     listed = lost[0] if len(lost) == 1 else ", ".join(lost[:-1]) + " and " + lost[-1]
     buttons = QMessageBox.StandardButton
     answer = QMessageBox.question(
-        QApplication.activeWindow(),
+        _window(),
         "Open another section",
         f"Open {name} in place of {session.get('section', 'id') or 'this section'}?\n\n"
         f"What is here goes: {listed}. An export keeps it.",
@@ -71,3 +71,9 @@ def may_replace(session: Session, name: str) -> bool:
         buttons.No,
     )
     return bool(answer == buttons.Yes)
+
+
+def _window() -> QWidget | None:
+    """Return the window to ask in: a file dragged from elsewhere comes while no window of ours is active."""
+    main = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow) and w.isVisible())
+    return QApplication.activeWindow() or next(main, None)

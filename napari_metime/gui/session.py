@@ -79,6 +79,8 @@ class Session:
         self.pairs = Pairs()
         self.pairs_from: Path | None = None
         """The landmarks, and the file that they were read from, if any."""
+        self.ways_left: dict[str, dict[str, Any]] = {}
+        """What was chosen for each way of alignment before another one was taken."""
         self.image_extent: tuple[float, float, float | None] | None = None
         """How far the microscopy reaches (x, y) in units of the cells, and µm of such a unit where it says."""
         self.image_note = ""
@@ -168,7 +170,7 @@ class Session:
         self.cell_types, self.types_of, self.folder, self.why_roles = {}, None, None, {}
         self.cells_note, self.asks_unit = "", False
         self.pairs, self.pairs_from, self.is_placing, self.outlined = Pairs(), None, False, None
-        self._done, self._errors, self._running = {}, {}, None
+        self._done, self._errors, self._running, self.ways_left = {}, {}, None, {}
 
     def state(self, step: Step) -> State:
         """Return the state of a step, as it follows from the results and settings."""
@@ -223,9 +225,21 @@ class Session:
             return False
         if isinstance(value, Outlined):
             self.outlined, value = value, value.tissue
-        self._done[ticket.step] = Done(value, ticket, round(time.perf_counter() - ticket.begin_s, 3))
+        former = self._done.get(ticket.step)
+        done = Done(value, ticket, round(time.perf_counter() - ticket.begin_s, 3))
+        self._done[ticket.step] = done
+        if former is not None and former.ticket.inputs == ticket.inputs and _is_as_before(value, former.value):
+            self._hand_on(former, done)
         self.changed.emit("all")
         return True
+
+    def _hand_on(self, former: Done, done: Done) -> None:
+        """Let what was made of a former result count as made of this one, which says the same."""
+        for step, later in list(self._done.items()):
+            if former in later.ticket.inputs:
+                inputs = tuple(done if each is former else each for each in later.ticket.inputs)
+                self._done[step] = replace(later, ticket=replace(later.ticket, inputs=inputs))
+                self._hand_on(later, self._done[step])
 
     def fail(self, ticket: Ticket, text: str) -> bool:
         """Take an error in words; False where it came too late."""
@@ -352,6 +366,13 @@ class Session:
     def _inputs(self, step: Step) -> tuple[object, ...]:
         # Done is compared by identity, so a new result with equal numbers is still another result.
         return tuple(self._done.get(need) for need in self._needs(step))
+
+
+def _is_as_before(value: Any, former: Any) -> bool:
+    """Whether a refinement was refused, or a refused one was dropped, and so the cells lie where they lay."""
+    if not (isinstance(value, Aligned) and isinstance(former, Aligned) and (value.is_refused or former.is_refused)):
+        return False
+    return value.places_as(former)
 
 
 def _default_values() -> dict[str, Any]:

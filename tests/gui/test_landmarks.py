@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
@@ -14,6 +15,7 @@ from napari_metime.alignment import read_landmarks
 from napari_metime.export.placed_landmarks import PLACED, write_landmarks
 from napari_metime.gui import layers
 from napari_metime.gui.beside import box_of, is_on_section, rough_placement
+from napari_metime.gui.colours import LANDMARK_COLOURS
 from napari_metime.gui.landmark_layers import landmark_layers
 from napari_metime.gui.pairs import Pairs
 from napari_metime.recipe import load_recipe
@@ -117,7 +119,11 @@ def test_clicks_change_the_rings_in_place_as_new_layers_would_show_them(ready, k
     pairs, stands_out = ready.session.pairs, ready.bench.landmarking.judged.stands_out
     assert stands_out.any()
     fresh = landmark_layers(
-        pairs.landmarks, ready.bench.landmarking._rough, waiting=pairs.waiting, stands_out=stands_out
+        pairs.landmarks,
+        ready.bench.landmarking._rough,
+        theme=viewer.theme,
+        waiting=pairs.waiting,
+        stands_out=stands_out,
     )
     for shown, wanted in zip(now, fresh, strict=True):
         assert np.array_equal(shown.data, wanted.data)
@@ -284,6 +290,81 @@ def test_the_pairs_of_a_file_outlive_another_way_and_back(ready, known, recipe):
         ready.panels["align"]._on_way(way)
     assert np.array_equal(ready.session.pairs.landmarks, known)
     assert ready.session.get("align", "landmarks") == recipe.align.landmarks
+
+
+def test_each_way_is_found_again_as_it_was_left(ready, known, tmp_path):
+    panel, session = ready.panels["align"], ready.session
+    session.set_pairs(Pairs.of(known))
+    panel._put(transform="affine", mirrored=True)
+    panel._on_way("path")
+    panel._put(path=tmp_path / "a.tfm")
+    panel._on_way("none")
+    panel._on_way("landmarks")
+    assert session.get("align") == {"landmarks": PLACED, "transform": "affine", "mirrored": True}
+    panel._on_way("path")
+    assert session.get("align") == {"path": tmp_path / "a.tfm"}
+
+
+def test_a_field_of_a_transform_file_takes_its_old_error_away(ready, tmp_path, settle):
+    panel = ready.panels["align"]
+    panel._on_way("path")
+    panel._put(path=tmp_path / "none.tfm")
+    ready.bench.run("align")
+    settle(ready)
+    assert "none.tfm" in panel.error.text()
+    panel.path_rows.editors["align", "inverse"].box.click()
+    assert ready.session.get("align", "inverse") is True
+    assert panel.error.isHidden()
+
+
+def test_a_matrix_of_words_is_shown_as_it_is_and_refused(ready):
+    panel = ready.panels["align"]
+    panel._on_way("matrix")
+    ready.session.put("align", "matrix", ((1.0, "two", 3.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    assert panel.matrix.text() == "1, two, 3, 0, 1, 0"
+    ready.bench.run("align")
+    assert "Matrix (step 5)" in panel.error.text()
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ (0.2126, 0.7152, 0.0722))
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(("theme", "greys"), [("dark", ("#000000", "#505050")), ("light", ("#FFFFFF", "#B0B0B0"))])
+def test_numbers_of_landmarks_can_be_read_on_the_canvas_of_a_theme_and_on_the_ions(theme, greys):
+    for colour in LANDMARK_COLOURS[theme].values():
+        assert all(contrast(colour, grey) >= 3.5 for grey in greys)
+
+
+def test_landmarks_follow_the_theme(ready, known):
+    viewer = ready.bench.viewer
+    ready.bench.landmarking.start()
+    set_pair(ready, known[0])
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        for which, colour in LANDMARK_COLOURS[theme].items():
+            layer = layers.find(viewer, "landmarks", which)
+            assert np.allclose(layer.border_color, transform_color(colour))
+            assert np.allclose(layer.text.color.constant, transform_color(colour)[0])
+
+
+def test_the_pairs_of_a_file_are_shown_from_the_first_on(ready, known, qtbot):
+    panel = ready.panels["align"]
+    panel.open_requested.emit("align")
+    ready.show()
+    table = block(ready).table
+    ready.session.set_pairs(Pairs.of(np.concatenate([known, known + 5])))
+    assert table.verticalScrollBar().value() == 0
+    ready.session.set_pairs(Pairs.of(np.concatenate([known, known + 5, known[:1] + 9])))
+    assert table.verticalScrollBar().value() > 0
 
 
 def test_a_missing_file_of_landmarks_is_told_in_the_step(ready, tmp_path):

@@ -89,6 +89,22 @@ def test_a_refused_one_leaves_the_cells_and_says_why(aligned, settle, monkeypatc
     assert "hardly overlap" in aligned.panels["align"].warnings.text()
 
 
+def test_what_is_made_of_the_alignment_stays_done_where_a_refinement_changes_nothing(
+    aligned, click, settle, monkeypatch
+):
+    aligned.session.put("tissue", "method", "cells")
+    click(aligned, "tissue", "metabolites")
+    stub(monkeypatch, accepted=False)
+    for button in (block(aligned).refine, block(aligned).drop):
+        button.click()
+        settle(aligned)
+        assert [aligned.session.state(step) for step in ("align", "tissue", "metabolites")] == ["done"] * 3
+    stub(monkeypatch, accepted=True)
+    block(aligned).refine.click()
+    settle(aligned)
+    assert [aligned.session.state(step) for step in ("align", "tissue", "metabolites")] == ["done", "stale", "stale"]
+
+
 def test_an_error_is_told_and_the_alignment_stays_done(aligned, settle, monkeypatch):
     def refine(*_, **__):
         raise AlignmentError("expected SimpleITK for align.refine, found it not installed; install it")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils.colormaps.standardize_color import transform_color
 from npe2 import PluginManifest
 from qtpy.QtCore import QPoint, QPointF, Qt
 
@@ -16,6 +17,7 @@ import napari_metime
 from napari_metime import pipeline
 from napari_metime.gui import hooks, indexing, layers
 from napari_metime.gui.bench import bench_of
+from napari_metime.gui.colours import LANDMARK_COLOURS
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
 from napari_metime.gui.lower_dock import LowerDock
 from napari_metime.gui.pairs import Pairs
@@ -246,6 +248,21 @@ def test_clicks_on_the_canvas_set_a_pair_and_undo_by_key_takes_it_back(finished,
     assert not any(layer.editable for layer in viewer.layers if layer.name.startswith("landmarks"))
     qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert dock.session.pairs.placed == ()
+
+
+@on_screen
+def test_landmarks_follow_the_theme_before_and_after_there_are_any(finished, viewer):
+    dock, _ = finished
+    known = dock.session.pairs.placed
+    dock.panels["align"].block.add.click()
+    dock.bench.landmarking.change(Pairs())
+    for theme, pairs in (("light", ()), ("dark", known[:2]), ("light", known[:2]), ("dark", ())):
+        viewer.theme = theme
+        dock.bench.landmarking.change(Pairs(pairs))
+        for which, colour in LANDMARK_COLOURS[theme].items():
+            layer = layers.find(viewer, "landmarks", which)
+            assert len(layer.data) == len(pairs)
+            assert np.allclose(layer.border_color, transform_color(colour))
 
 
 @on_screen

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
 
 from napari_metime.alignment.transform_files import Format
 from napari_metime.alignment.transforms import FEWEST
-from napari_metime.export.placed_landmarks import PLACED
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.forms import ChoiceEditor, Form, NumberEditor, PathEditor, Row, field_of
 from napari_metime.gui.panels.landmark_block import LandmarkBlock
@@ -27,7 +26,7 @@ from napari_metime.gui.panels.microscopy_block import MicroscopyBlock
 from napari_metime.gui.panels.refine_block import RefineBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking
 from napari_metime.gui.rows import Fold, labelled
-from napari_metime.gui.session import ALIGN_SOURCES
+from napari_metime.gui.ways import choose_way, way_of
 
 WAYS = [
     ("by landmarks", "landmarks"),
@@ -41,11 +40,6 @@ TRANSFORMS = [
     ("affine (sheared)", "affine"),
     ("thin plate (bends)", "thin_plate"),
 ]
-EMPTY: dict[str, dict[str, Any]] = {
-    "landmarks": {"landmarks": None, "transform": "similarity"},
-    "matrix": {"matrix": None},
-    "path": {"path": None},
-}
 TRANSFORM_FILES = "Transform (*.json *.txt *.csv *.tfm *.yaml *.yml);;All files (*)"
 PATH_ROWS = (
     Row("align", "inverse", "Other way round"),
@@ -59,7 +53,6 @@ SAVED_FORMS: dict[str, Format] = {
     "QuPath affine (*.qupath.json)": "qupath_json",
     "ITK transform (*.tfm)": "itk",
 }
-KEPT = ("extra_error_um", "refine")
 SERIAL_ERROR_UM = 20.0
 """What stands in the field first, to be changed: how far structures differ between sections nobody can know here."""
 
@@ -97,7 +90,7 @@ class AlignPanel(StepPanel):
             about = "transform" if key == "landmarks" else key
             line.setToolTip(field_of("align", about).description or "")
             box.addWidget(line)
-        self.path_rows = Form(self.session, PATH_ROWS)
+        self.path_rows = Form(self.session, PATH_ROWS, self._put_row)
         box.addWidget(self.path_rows)
         self.matrix.setToolTip("x µm = a x + b y + c and y µm = d x + e y + f, from the cell table's own unit")
         box.addWidget(self.block)
@@ -153,8 +146,8 @@ class AlignPanel(StepPanel):
         elif way == "path":
             self.file.show(align.get("path"))
         elif way == "matrix" and _matrix(self.matrix.text()) != align["matrix"]:
-            rows = align["matrix"] or ()
-            self.matrix.setText(", ".join(f"{v:.10g}" for row in rows[:2] for v in row))
+            numbers = (value for row in (align["matrix"] or ())[:2] for value in row)
+            self.matrix.setText(", ".join(v if isinstance(v, str) else f"{v:.10g}" for v in numbers))
         extra_um = 0.0 if way == "none" else align.get("extra_error_um", 0.0)
         self.serial.parentWidget().setVisible(way != "none")
         self.serial.setChecked(extra_um > 0 or (self.serial.isChecked() and self.extra.box.hasFocus()))
@@ -174,32 +167,18 @@ class AlignPanel(StepPanel):
     def _on_way(self, way: str) -> None:
         self.bench.landmarking.stop()
         self.bench.landmarking.mend()
-        if way == "none":
-            self.session.put("align", "", "none")
-            return
-        former = self.session.get("align")
-        kept = {key: former[key] for key in KEPT if key in former}
-        placed = {"landmarks": self._landmarks()} if way == "landmarks" else {}
-        self.session.put("align", "", {**EMPTY[way], **placed, **kept})
-
-    def _landmarks(self) -> Path | None:
-        """Return what the recipe names for the pairs that are here: their file, or those that were set here."""
-        pairs, path = self.session.pairs, self.session.pairs_from
-        if path is not None and not pairs.former:
-            return path
-        return PLACED if pairs.placed else None
+        choose_way(self.session, way)
 
     def _put(self, **changed: Any) -> None:
         self.bench.landmarking.mend()
         self.session.put("align", "", {**self.session.get("align"), **changed})
 
+    def _put_row(self, section: str, key: str, value: Any) -> None:
+        self.bench.landmarking.mend()
+        self.session.put(section, key, value)
+
     def _on_matrix(self, text: str) -> None:
         self._put(matrix=_matrix(text))
-
-
-def way_of(align: Any) -> str:
-    """Return which way of alignment an unfinished recipe has chosen."""
-    return "none" if align == "none" else next(key for key in ALIGN_SOURCES if key in align)
 
 
 def _matrix(text: str) -> Any:
