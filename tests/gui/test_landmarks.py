@@ -412,8 +412,10 @@ def test_another_section_starts_without_landmarks(ready, known, recipe_path, set
     ready.bench.landmarking.start()
     assert len(ready.bench.viewer.mouse_drag_callbacks) == before + 1
     set_pair(ready, known[0])
+    ready.open_step("align")
     ready.bench.open_recipe(recipe_path)
     settle(ready)
+    assert ready.panels["data"].is_open
     assert not ready.session.is_placing
     assert np.allclose(ready.session.pairs.landmarks, known)
     assert [layer.name for layer in ready.bench.viewer.layers] == ["TIC"]
