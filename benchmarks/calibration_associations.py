@@ -40,7 +40,12 @@ PIXEL_UM, BED_UM = 25.0, 2000.0
 TEXTURE_UM = 80.0
 DEFAULT = ("tumor_fraction", "cell_density")
 WITH_DEPTH = (*DEFAULT, "depth")
-KEPT = ["channel", "n_pixels", "r", "r_partial", "ess", "p_modified_t", "p_shift", "status", "peak_shift_um", "covariates"]
+KEPT = ["channel", "covariates", "status", "n_pixels", "r", "r_partial", "ess", "p_modified_t", "p_shift"]
+
+HEAD = (
+    "setting", "covariates", "pairs", "not testable", "independent values", "pixels as if independent", "p_modified_t",
+    "p_shift", "larger of the two", "asked",
+)  # fmt: skip
 
 Image = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[RegionInputs, list[Image]]]
@@ -207,8 +212,8 @@ def compare(setting: Setting, seed: int) -> pd.DataFrame:
         tuple(Channel(f"c{i}", "ion", image.astype(np.float32)) for i, image in enumerate(images)),
         pd.DataFrame(), images[0].astype(np.float32),
     )  # fmt: skip
-    tables = [association_rows(inputs, channels, section_id=str(seed), covariates=names) for names in setting.covariates]
-    return pd.concat(tables)[KEPT].assign(seed=seed)
+    compared = partial(association_rows, inputs, channels, section_id=str(seed))
+    return pd.concat([compared(covariates=names) for names in setting.covariates])[KEPT].assign(seed=seed)
 
 
 def run_setting(setting: Setting, path: Path, seeds: range, pool: ProcessPoolExecutor) -> None:
@@ -223,11 +228,11 @@ def tables(rows: dict[Setting, pd.DataFrame]) -> str:
     """Return a markdown table of every group that has rows."""
     parts = []
     for group in dict.fromkeys(setting.group for setting in rows):
-        head = ["setting", "covariates", "pairs", "not testable", "independent values", "pixels as if independent"]
-        lines = [line([*head, "p_modified_t", "p_shift", "larger of the two", "asked"]), line(["---"] * (len(head) + 4))]
+        lines = [line(list(HEAD)), line(["---"] * len(HEAD))]
         for setting, table in rows.items():
             if setting.group == group:
-                lines += [_row(setting, part) for _, part in table.fillna({"covariates": ""}).groupby("covariates", sort=False)]
+                parts_of = table.fillna({"covariates": ""}).groupby("covariates", sort=False)
+                lines += [_row(setting, part) for _, part in parts_of]
         parts.append(f"### {group}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 

@@ -1,6 +1,6 @@
 """What esda and squidpy take for a permutation test of cells, in a process of its own.
 
-    python benchmarks/niches_peers.py '{"task": "gi", "cells": FILE.npz, "permutations": 999, "calls": 2, "radius_um": 0}'
+    python benchmarks/niches_peers.py '{"task": "gi", "cells": FILE.npz, "permutations": 999, "calls": 2}'
 
 is called by niches.py with the Python of an environment that holds esda, libpysal and squidpy (Python 3.12 or later).
 The file holds x, y (µm), role (0 to 2), and effectors, shape (rows, cols), counted on pixels of pixel_um. Prints JSON:
@@ -66,7 +66,8 @@ def enrichment(request: dict[str, Any], cells: Any) -> tuple[Callable[[], object
 
     table = anndata.AnnData(
         obs=pd.DataFrame(
-            {"role": pd.Categorical.from_codes(cells["role"], list(ROLES))}, index=np.arange(cells["x"].size).astype(str)
+            {"role": pd.Categorical.from_codes(cells["role"], list(ROLES))},
+            index=np.arange(cells["x"].size).astype(str),
         ),
         obsm={"spatial": np.column_stack([cells["x"], cells["y"]])},
     )

@@ -90,11 +90,12 @@ def find_niches(
             on_progress=told,
         )
 
-    found = search(cells, None, find_domain(dataset, niches.domain, microscopy), share_of(on_progress, 0.0, 0.6))
+    domain = find_domain(dataset, niches.domain, microscopy)
+    found = search(cells, None, domain, share_of(on_progress, 0.0, 0.6))
     found = with_robustness(
         found,
         cells,
-        lambda table, radius_um: search(table, radius_um, found.domain, no_progress),
+        lambda table, radius_um: search(table, radius_um, domain, no_progress),
         redrawn_cells(cells, alignment, seed),
         on_progress=share_of(on_progress, 0.6, 0.8),
     )

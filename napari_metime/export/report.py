@@ -274,8 +274,9 @@ def _summary(summary: pd.DataFrame) -> list[Fact]:
 def _covariates(associations: pd.DataFrame) -> str:
     if "covariates" not in associations or associations.empty:
         return ""
-    names = str(associations["covariates"].iloc[0]).split()
-    return " and ".join(name.replace("_", " ").replace("tumor", "tumour") for name in names)
+    names = str(associations["covariates"].iloc[0]).replace("tumor", "tumour").split()
+    *first, last = [name.replace("_", " ") for name in names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _figures(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from napari_metime.export.colours import grade_of
 from napari_metime.section import Alignment, LeftOut, NicheMap, NicheNull, NicheResult, RefinedFrom, SectionResult
@@ -16,8 +17,8 @@ ROUNDED_OFF = 1e-9
 """What is less is left of rounding, as where two landmarks fix a transform."""
 MAX_NAMED = 2
 """Channels that the sentence of a niche names at most. Our own choice."""
-MAX_P_MOVED = 0.05
-"""Largest p of a contrast with matched tissue that a sentence names."""
+MAX_Q_MOVED = 0.05
+"""Largest q of a contrast with matched tissue that a sentence names; Benjamini-Hochberg over the niche's channels."""
 MAX_TYPE_NAME = 30
 """A cell type with a longer name is called an effector cell. Our own choice."""
 Row = Mapping[str, Any]
@@ -123,18 +124,25 @@ def _associated(row: Row, kinds: Mapping[str, str], tissue: str) -> str:
     is_matched = any(f"p_moved_{name}" in row for name in kinds)
     key, against = ("matched_log2fc", f"the matched {tissue}") if is_matched else ("log2fc", "the rest")
 
+    q = moved_q(row, kinds)
+
     def differs(name: str) -> bool:
         if not is_known(row.get(f"{key}_{name}")):
             return False
         if is_matched:
-            p = row.get(f"p_moved_{name}")
-            return is_known(p) and p <= MAX_P_MOVED
+            return q.get(name, 1.0) <= MAX_Q_MOVED
         low, high = row.get(f"log2fc_low_{name}"), row.get(f"log2fc_high_{name}")
         return is_known(low) and is_known(high) and (low > 0 or high < 0)
 
     strongest = sorted(filter(differs, kinds), key=lambda name: -abs(row[f"{key}_{name}"]))[:MAX_NAMED]
     told = [_times(name, row[f"{key}_{name}"], is_logarithmic=kinds[name] in LOGARITHMIC) for name in strongest]
     return f"{', '.join(told)} {against}" if told else ""
+
+
+def moved_q(row: Row, names: Iterable[str]) -> dict[str, float]:
+    """Return the Benjamini-Hochberg q over the channels of a niche that were compared with matched tissue."""
+    p = {name: row[f"p_moved_{name}"] for name in names if is_known(row.get(f"p_moved_{name}"))}
+    return dict(zip(p, map(float, false_discovery_control(list(p.values()))), strict=True)) if p else {}
 
 
 def _times(name: str, change: float, *, is_logarithmic: bool) -> str:

@@ -14,6 +14,7 @@ from napari_metime.gui.association_plots import RankedBars, Volcano, axis_colour
 from napari_metime.gui.colours import OTHER_TYPES_COLOUR
 from napari_metime.gui.tables import ASSOCIATION_COLUMNS, FrameView, association_frame, swatch
 
+MAX_NAME_WIDTH = 140
 EVERY_AXIS = "every axis"
 
 
@@ -86,6 +87,7 @@ class AssociationView(QWidget):
         self.volcano.show(tested, self._colours)
         self.bars.show_rows(tested, self._colours)
         self.table.show_frame(shown, ASSOCIATION_COLUMNS)
+        self.table.setColumnWidth(0, min(self.table.columnWidth(0), MAX_NAME_WIDTH))  # the numbers must be in sight
         n = shown["status"].value_counts()
         parts = [f"{plural(len(tested), 'channel')} tested"]
         parts += [f"{n[key]} {words}" for key, words in _UNTESTED.items() if n.get(key)]

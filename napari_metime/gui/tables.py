@@ -109,8 +109,17 @@ def region_columns(regions: pd.DataFrame) -> tuple[Column, ...]:
     known = [column for column in FURTHER_REGION_COLUMNS if column.key in regions and regions[column.key].notna().any()]
     names = [column.removeprefix("log2fc_") for column in regions.columns if _is_change(column)]
     about = "inside the niche against the rest"
-    changes = [Column(f"log2fc_{name}", f"log₂ {name}", signed, f"{name}: {about}") for name in names]
+    changes = [column for name in names for column in _of_channel(name, about)]
     return tuple(_marked(column) for column in (*REGION_COLUMNS, *known, *changes))
+
+
+def _of_channel(name: str, about: str) -> tuple[Column, ...]:
+    """Return the columns of a channel; a table without the last two shows the first."""
+    return (
+        Column(f"log2fc_{name}", f"log₂ {name}", signed, f"{name}: {about}"),
+        Column(f"matched_log2fc_{name}", "matched", signed, f"{name}: against tissue as deep and as tumour-rich"),
+        Column(f"p_moved_{name}", "p, moved", p_value, f"{name}: the same shape moved to other places of the domain"),
+    )
 
 
 def _marked(column: Column) -> Column:

@@ -192,11 +192,12 @@ class _Comparison:
         shifted = Shifted.of_images(lags, left)
         covariance = lags.autocovariance(shifted.values)
         constant = np.full((coldness.size, 1), coldness.size**-0.5)
-        bases = (constant, np.hstack([constant, adjustment.basis]))
-        lost = [lags.lost(basis, covariance[0]) for basis in bases]
         return cls(
-            lags, adjustment, coldness, left, shifted, covariance, *lost, float(_left_share(residual, coldness))
-        )
+            lags, adjustment, coldness, left, shifted, covariance,
+            lost_to_mean=lags.lost(constant, covariance[0]),
+            lost_to_all=lags.lost(np.hstack([constant, adjustment.basis]), covariance[0]),
+            left_share=float(_left_share(residual, coldness)),
+        )  # fmt: skip
 
     @property
     def batch(self) -> int:
@@ -212,7 +213,8 @@ class _Comparison:
         shifted = Shifted.of_images(lags, images)
         covariance = lags.autocovariance(shifted.values)
         r = (images * self.left).sum(axis=(1, 2)) / lags.n_pixels
-        of_mean, of_all = (lags.kept(self.covariance, covariance, lost) for lost in (self.lost_to_mean, self.lost_to_all))
+        of_mean = lags.kept(self.covariance, covariance, self.lost_to_mean)
+        of_all = lags.kept(self.covariance, covariance, self.lost_to_all)
         test = shift_test(lags, self.shifted, shifted, of_all / of_mean)
         ess = 1 + (lags.effective_size(self.covariance, covariance) - 1) * of_all
         spanned = self._ranges_spanned(covariance)

@@ -106,8 +106,9 @@ class Lags:
     def lost(self, basis: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what taking a basis from two maps takes from the variance of their products, by class of distance.
 
-        With B the projection on the basis, tr(Sx Sy) - tr((1 - B) Sx (1 - B) Sy) = tr((2 B Sx - B Sx B) Sy): of the maps'
-        covariances S. Sy depends on distance alone, so the matrix before it is summed over each class of distances.
+        With B the projection on the basis and S the covariances, tr(Sx Sy) - tr((1 - B) Sx (1 - B) Sy) =
+        tr((2 B Sx - B Sx B) Sy) (of the exact variance in Dutilleul 1993, Biometrics 49:305). Sy depends on distance
+        alone, so the matrix before it is summed over each class of distances.
 
         Parameters
         ----------
@@ -126,7 +127,7 @@ class Lags:
         twice = 2 * self.transform(smoothed)
         within = np.tensordot(smoothed, images, axes=([1, 2], [1, 2]))
         products = (np.conj(twice - np.tensordot(within, columns, axes=(1, 0))) * columns).sum(axis=0)
-        return self.by_distance(self.sums(products[None]))[0]
+        return np.asarray(self.by_distance(self.sums(products[None]))[0])
 
     def transform_kernel(self, kernel: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return the transform of a kernel laid out as the shifts are, shape ``padded``."""
@@ -158,8 +159,8 @@ class Lags:
     def range_um(self, covariance: NDArray[np.float64], *, level: float = np.exp(-1.0)) -> NDArray[np.float64]:
         """Return the distance at which correlation has fallen to ``level``, shape (n,); half of the box at most.
 
-        Of what the next pixel shares: what differs in every pixel (ion noise) is no part of it. 0 where that is less than
-        a twentieth.
+        Of what the next pixel shares: what differs in every pixel (ion noise) is no part of it. 0 where that is less
+        than a twentieth.
 
         Parameters
         ----------
@@ -188,8 +189,8 @@ def positive_part(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 def modified_t_p(r: NDArray[np.float64], ess: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the two-sided p of correlations between autocorrelated maps.
 
-    t = r sqrt((ess - 2) / (1 - r²)) on ess - 2 degrees of freedom (Dutilleul 1993, Biometrics 49:305); 1 where ess is at
-    most 2.
+    t = r sqrt((ess - 2) / (1 - r²)) on ess - 2 degrees of freedom (Dutilleul 1993, Biometrics 49:305); 1 where ess is
+    at most 2.
 
     Parameters
     ----------

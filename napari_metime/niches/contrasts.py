@@ -22,6 +22,9 @@ MIN_INSIDE = 0.9
 """Share of a moved niche that must lie in the assessable domain. Our default."""
 MIN_PLACEMENTS = 19
 """Fewest other places for a p: with fewer it cannot be 0.05."""
+MIN_ROOM = 4.0
+"""Fewest times that the niche's area must fit into the domain for a p: else the other places are mostly the niche
+itself. Our default."""
 MAX_PLACEMENTS = 999
 MAX_GATHERED = 20_000_000
 """Pixels of all moved niches together."""
@@ -31,9 +34,10 @@ _TIE = 1e-9
 def contrast_rows(inputs: RegionInputs) -> pd.DataFrame:
     """Return matched_log2fc_ and p_moved_ of each channel: a row per niche, then two empty ones (rest, domain).
 
-    matched_log2fc_X is log2 of the niche's mean over that of the tissue outside all niches, weighted to the same classes
-    of depth and tumour fraction; for logarithmic channels the difference. p_moved_X compares the niche's mean normal
-    score, its class's mean taken away, with that of the same shape elsewhere in the domain: shifted, turned and mirrored.
+    matched_log2fc_X is log2 of the niche's mean over that of the tissue outside all niches, weighted to the same
+    classes of depth and tumour fraction; for logarithmic channels the difference. p_moved_X compares the niche's mean
+    normal score, its class's mean taken away, with that of the same shape elsewhere in the domain: shifted, turned and
+    mirrored.
     """
     n = inputs.niches.n_niches
     names = [f"{prefix}_{c.name}" for c in inputs.channels for prefix in ("matched_log2fc", "p_moved")]
@@ -109,8 +113,8 @@ def _left_of_classes(
 def _moved_p(left: NDArray[np.float64], own: NDArray[np.bool_], moved: sparse.csr_array) -> float:
     """Two-sided p of a niche's mean against those of the same shape elsewhere; NaN with too few other places.
 
-    The other places may overlap the niche, as shifts do: were they kept apart from it, the niche could lie on the top of
-    a hill and they could not, and p would be too small (`docs/decisions.md`).
+    The other places may overlap the niche, as shifts do: were they kept apart from it, the niche could lie on the top
+    of a hill and they could not, and p would be too small (`docs/decisions.md`).
 
     Parameters
     ----------
@@ -119,7 +123,7 @@ def _moved_p(left: NDArray[np.float64], own: NDArray[np.bool_], moved: sparse.cs
     moved : weights of the pixels in the mean of each place, shape (n_places, n_known)
     """
     n = int(moved.shape[0])
-    if n < MIN_PLACEMENTS or not own.any():
+    if n < MIN_PLACEMENTS or own.size < MIN_ROOM * own.sum():
         return np.nan
     there = np.abs(moved @ left)
     return (1 + int((there >= abs(float(left[own].mean())) - _TIE).sum())) / (1 + n)
@@ -159,9 +163,13 @@ def _placements(
 
 
 def _orientations(shape: NDArray[np.bool_], *, square: bool) -> list[NDArray[np.bool_]]:
-    """Return the shape as it is, then turned and mirrored; by quarter turns only where pixels are square."""
+    """Return the shape as it is, then turned and mirrored, each once; quarter turns only where pixels are square."""
     turned = [np.rot90(shape, k) for k in range(0, 4, 1 if square else 2)]
-    return [*turned, *(mirrored[:, ::-1] for mirrored in turned)]
+    different: list[NDArray[np.bool_]] = []
+    for each in (*turned, *(mirrored[:, ::-1] for mirrored in turned)):
+        if not any(np.array_equal(each, other) for other in different):
+            different.append(each)
+    return different
 
 
 def _corners_that_fit(shape: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -29,8 +29,8 @@ PRIOR_EFFECTORS = 6.0
 """Weight of the common rate against that of the surroundings, in expected effectors. Our default."""
 N_DRAWS = 6000
 """Draws of a border. Fewer move it: 2,000 lay 4 % more of an ellipse's call outside. Our default."""
-N_CHUNK = 500
-N_BURN_CHUNKS = 2
+N_BURN = 1000
+MAX_CHUNK, MAX_CHUNK_VALUES = 500, 20_000_000  # draws of the field that are held at once: 80 MB
 KEEP_EVERY = 20
 MAX_SURROUNDINGS = 10.0
 RATE_SHAPE, RATE_WEIGHT = 1.0, 3.0  # prior of the rate inside: Gamma of mean a third
@@ -108,15 +108,16 @@ def sample_membership(
     rate, total, n_summed = 0.3 * max_rate, np.zeros(x.size), 0
     kept, rates = [], []
     around = np.ones(x.size, np.float32)
-    for chunk in range(n_draws // N_CHUNK):
+    n_chunk = int(np.clip(MAX_CHUNK_VALUES // here.size // KEEP_EVERY * KEEP_EVERY, KEEP_EVERY, MAX_CHUNK))
+    for chunk in range(n_draws // n_chunk):
         around = _surroundings(found, hoped, belongs, radius_um / step_um)[here].astype(np.float32)
-        noise = rng.standard_normal((N_CHUNK, sides[0].shape[1], sides[1].shape[1]), dtype=np.float32)
+        noise = rng.standard_normal((n_chunk, sides[0].shape[1], sides[1].shape[1]), dtype=np.float32)
         prior = np.ascontiguousarray((sides[0] @ noise @ sides[1].T)[:, here])
         share = np.zeros(x.size)
-        inside, drawn = np.zeros((N_CHUNK // KEEP_EVERY, x.size), dtype=np.bool_), np.empty(N_CHUNK // KEEP_EVERY)
+        inside, drawn = np.zeros((n_chunk // KEEP_EVERY, x.size), dtype=np.bool_), np.empty(n_chunk // KEEP_EVERY)
         rate = float(_advance(prior, field, x, e, around, rate, max_rate, THRESHOLD, share, inside, drawn, rng))
-        share /= N_CHUNK
-        if chunk >= N_BURN_CHUNKS:
+        share /= n_chunk
+        if chunk * n_chunk >= N_BURN:
             total += share
             n_summed += 1
             kept.append(inside)

@@ -11,8 +11,8 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 KNOTS = (0.1, 0.5, 0.9)
-"""Quantiles of a covariate at which its spline bends (Harrell 2015, Regression Modeling Strategies, section 2.4.6). More
-knots cost more of the few independent values of a section and removed no more (`docs/decisions.md`)."""
+"""Quantiles of a covariate at which its spline bends (Harrell 2015, Regression Modeling Strategies, section 2.4.6).
+More knots cost more of the few independent values of a section and removed no more (`docs/decisions.md`)."""
 MIN_RANK = 1e-6
 """Share of the largest direction below which a column of the basis is one of the others again."""
 

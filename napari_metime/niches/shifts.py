@@ -87,8 +87,8 @@ def shift_test(lags: Lags, x: Shifted, y: Shifted, kept: NDArray[np.float64] | f
     Dvorak, Gonzalez & Mateu 2021, Spat Stat 42:100430; Dvorak et al. 2022, Int Stat Rev 90:592). Its mean over the
     shifts is taken away. p = (1 + #{|T(v)| >= |T(0)|}) / (1 + #V).
 
-    Where covariates were taken from both maps, T(0) varies over fewer independent values than T(v): unshifted, both lost
-    the same patterns, shifted each lost its own. So T(0) is multiplied by the root of ``kept``.
+    Where covariates were taken from both maps, T(0) varies over fewer independent values than T(v): unshifted, both
+    lost the same patterns, shifted each lost its own. So T(0) is multiplied by the root of ``kept``.
 
     Parameters
     ----------

@@ -285,7 +285,8 @@ class AssociationsRecipe(_Part):
 
     covariates: tuple[Literal["tumor_fraction", "cell_density", "depth"], ...] = Field(
         ("tumor_fraction", "cell_density"),
-        description="Taken from coldness and channels before they are compared; depth: the distance to the domain's margin",
+        description="Taken from coldness and channels before they are compared; "
+        "depth: the distance to the domain's margin",
     )
 
 

@@ -61,7 +61,7 @@ class NicheMap:
     membership : ndarray of shape (rows, cols), float32: probability that a pixel belongs to a cold region; NaN outside
         the domain
     p_labelling : ndarray of shape (n_niches,), family-wise p by plain random labelling
-    rate_low, rate_high : ndarray of shape (n_niches,), 95 % limits of the rate ratio, the choice of the region allowed for
+    rate_low, rate_high : ndarray of shape (n_niches,), 95 % limits of the rate ratio, allowing for the region's choice
     stability : ndarray of shape (n_niches,), least overlap (Dice) with the searches by windows of R / 1.5 and 1.5 R
     called_share : ndarray of shape (n_niches,), share of the redrawn sections in which the niche is called; NaN where
         nothing was redrawn

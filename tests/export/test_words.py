@@ -58,6 +58,7 @@ def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: S
     )
     first, second = words.niche_sentences(replace(niches, regions=regions))
     assert first.endswith("; associated: L-Lactate 2.6 times the matched tumour.")
+    assert words.moved_q(regions.iloc[0], ["L-Lactate", "kyn_trp", "x"]) == {"L-Lactate": 0.02, "kyn_trp": 0.06}
     assert "associated" not in second
     few = regions.assign(n_tumor=[80, 40, 80, 100])
     assert words.niche_sentences(replace(niches, regions=few))[0].endswith("times the matched tissue.")

@@ -69,12 +69,18 @@ def test_niches_pass_every_gate(found) -> None:  # type: ignore[no-untyped-def]
     assert area * section.grid.pixel_area_um2 >= max(np.pi * (niches.radius_um / 2) ** 2, 10_000)
 
 
-def test_an_effect_that_is_too_small_is_not_called(plant) -> None:  # type: ignore[no-untyped-def]
+def test_a_stricter_gate_calls_less(plant) -> None:  # type: ignore[no-untyped-def]
     section = plant(0, rate=0.3)
-    assert search(section).n_niches == 1
-    strict = search(section, max_rate_ratio=0.1)
-    assert strict.n_niches == 0
-    assert strict.p_smallest == 0.01  # significant all the same
+    pixel, effector = section.grid.pixel_of(section.cells.x, section.cells.y), section.cells.has_role("effector")
+    areas = []
+    for gate in (0.5, 0.1):
+        niches = search(section, max_rate_ratio=gate)
+        number, here = niches.labels.ravel()[pixel], niches.assessable.ravel()[pixel]
+        for k in range(1, niches.n_niches + 1):
+            assert effector[number == k].mean() <= gate * effector[here & (number == 0)].mean()
+        assert niches.p_smallest == 0.01  # significant all the same
+        areas.append((niches.labels > 0).sum())
+    assert areas[1] < 0.5 * areas[0]
 
 
 def test_the_limits_hold_the_true_rate_ratio(plant) -> None:  # type: ignore[no-untyped-def]

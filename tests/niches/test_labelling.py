@@ -6,6 +6,7 @@ from scipy import stats
 
 from napari_metime.niches.labelling import (
     FORMING_P,
+    SMALLEST_P,
     LocalEvidence,
     count_cells,
     family_wise_p,
@@ -62,9 +63,12 @@ def test_the_other_tail_is_of_at_least_so_many(n_cells: int, n_effector: int) ->
     np.testing.assert_allclose(evidence[exact], expected[exact], rtol=1e-4)
 
 
-def test_an_upper_tail_that_is_too_small_to_reckon_stays_finite() -> None:
-    evidence = LocalEvidence(10_000, 500, np.array([[100]]), np.ones((1, 1), bool), tail="upper")
-    assert evidence(np.array([[100]]))[0, 0] >= 14
+def test_the_smallest_tails_are_told_as_far_as_they_can_be_reckoned() -> None:
+    size, where = np.array([[1000]]), np.ones((1, 1), bool)  # 100 are expected
+    none = LocalEvidence(10_000, 1000, size, where)(np.array([[0]]))
+    assert none[0, 0] == pytest.approx(-stats.hypergeom.logcdf(0, 10_000, 1000, 1000) / np.log(10), rel=1e-6)
+    many = LocalEvidence(10_000, 1000, size, where, tail="upper")(np.array([[300]]))
+    assert many[0, 0] == pytest.approx(-np.log10(SMALLEST_P["upper"]))
 
 
 def test_windows_that_are_not_assessable_carry_no_evidence() -> None:

@@ -33,7 +33,7 @@ def test_every_shift_is_the_correlation_over_what_overlaps() -> None:
     rows, cols = np.divmod(shifts, lags.padded[1])
     assert (rows[0], cols[0]) == (0, 0)
     for i, (row, col) in enumerate(zip(rows, cols, strict=True)):
-        down, right = row - (row > 13) * lags.padded[0], col - (col > 17) * lags.padded[1]
+        down, right = (v - (v > n / 2) * n for v, n in zip((row, col), lags.padded, strict=True))
         here = [(r, c) for r, c in np.argwhere(mask) if 0 <= r + down < 13 and 0 <= c + right < 17]
         here = [(r, c) for r, c in here if mask[r + down, c + right]]
         before = [images[0, r, c] for r, c in here]
