@@ -231,7 +231,7 @@ def tables(rows: dict[Setting, pd.DataFrame]) -> str:
         lines = [line(list(HEAD)), line(["---"] * len(HEAD))]
         for setting, table in rows.items():
             if setting.group == group:
-                parts_of = table.fillna({"covariates": ""}).groupby("covariates", sort=False)
+                parts_of = table.groupby("covariates", sort=False, dropna=False)  # none reads as NaN
                 lines += [_row(setting, part) for _, part in parts_of]
         parts.append(f"### {group}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
@@ -240,7 +240,8 @@ def tables(rows: dict[Setting, pd.DataFrame]) -> str:
 def _row(setting: Setting, table: pd.DataFrame) -> str:
     """Return one line: of p at 0.05 among the pairs that were tested."""
     tested = table[table["status"] == "tested"]
-    cells: list[object] = [setting.name, table["covariates"].iloc[0] or "none", len(table)]
+    named = table["covariates"].iloc[0]
+    cells: list[object] = [setting.name, "none" if pd.isna(named) else named, len(table)]
     cells += [f"{100 * (1 - len(tested) / len(table)):.1f} %", f"{table['ess'].median():.0f}"]
     if len(tested) == 0:
         return line([*cells, *["–"] * 4, setting.asked])

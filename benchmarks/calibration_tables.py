@@ -47,7 +47,7 @@ def null_table(rows: Rows) -> str:
 def planted_table(rows: Rows) -> str:
     lines = [
         "| world | sections | called without gates | called | covered (least) | of the call outside | grades "
-        "| interval holds the rate ratio | bootstrap holds the change | asked | s a search |",
+        "| interval holds the rate ratio | interval holds the change | asked | s a search |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for world, table in rows.items():
@@ -77,7 +77,7 @@ def interval_line(rows: Rows) -> str:
     together = pd.concat(planted)
     return (
         f"Over all planted worlds the rate ratio lies in its interval in {held(together, *RATE)} of the niches called, "
-        f"the change of the ion in that of the block bootstrap in {held(together, *CHANGE)}.\n"
+        f"the change of the ion in its own in {held(together, *CHANGE)}.\n"
     )
 
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from cells import cpu
 from scipy import ndimage
 
 from napari_metime.finding import find_niches
@@ -190,12 +191,12 @@ def measured_everywhere(grid: Grid) -> Dataset:
 
 
 SEARCH = f"whole search, {N_PERMUTATIONS} permutations"
-GI = Peer("esda Gi*, 8 neighbours", "gi", 3)
+GI = Peer("esda Gi*", "gi", 3)
 WORKS = {
     "million": Work(SEARCH, LARGE, searching, 1, 90, 4000, Peer("squidpy enrichment", "enrichment", 1)),
     "small": Work(SEARCH, SMALL, searching, 2, None, None, Peer("squidpy enrichment", "enrichment", 2)),
     "sites": Work(SEARCH, SITES, searching, 3, None, None, GI, peer_slower=True),
-    "window": Work(SEARCH, SITES, searching, 3, None, None, Peer("esda Gi*, same window", "gi", 2, same_window=True)),
+    "window": Work(SEARCH, SITES, searching, 3, None, None, Peer("esda Gi*, our window", "gi", 2, same_window=True)),
     "channels": Work("300 channels tested", QUARTER, comparing, 1, 60),
     "step": Work(
         f"the whole step, {N_PIPELINE_CHANNELS} channels", LARGE, lambda s: whole_step(s, aligned=False), 1
@@ -227,7 +228,8 @@ def peak_mb() -> float:
 
 
 def in_fresh_process(command: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    found: dict[str, Any] = json.loads(printed.splitlines()[-1])  # squidpy prints before
     return found
 
 
@@ -259,7 +261,7 @@ def table(names: list[str], peers: str | None, folder: Path) -> str:
             versions |= theirs["versions"]
         lines.append(_line(_row(work, ours, theirs)))
         print(lines[-1], flush=True)
-    told = f"{_cpu()}, {platform.system()} {platform.release()}; load when it began {load:.1f} processes"
+    told = f"{cpu()}, {platform.system()} {platform.release()}; load when it began {load:.1f} processes"
     packages = ", ".join(f"{package} {version(package)}" for package in ("numpy", "scipy", "pandas"))
     text = "\n".join(lines) + f"\n\n- {told}.\n- napari-metime: Python {platform.python_version()}, {packages}.\n"
     if versions:
@@ -276,7 +278,7 @@ def _row(work: Work, ours: dict[str, Any], theirs: dict[str, Any] | None) -> lis
     else:
         their_first, their_again = _times(theirs["seconds"])
         ratios = (their_first / first, their_again / again)
-        row += [f"{work.peer.name} ({theirs['told']})", *_told_times(theirs)]
+        row += [f"{work.peer.name}; {theirs['told']}", *_told_times(theirs)]
         row.append(", ".join(f"{ratio:.2g}" for ratio in ratios if np.isfinite(ratio)))
     return [*row, "; ".join(_verdicts(work, max(ours["seconds"]), ours["peak_mb"], min(ratios)))]
 
@@ -308,12 +310,6 @@ def _told_times(found: dict[str, Any]) -> list[str]:
 
 def _line(values: list[str]) -> str:
     return f"| {' | '.join(values)} |"
-
-
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(models)} x {models[0] if models else 'unknown'}"
 
 
 def main() -> None:

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from napari_metime.alignment import draw_alignments
 from napari_metime.errors import TissueError
 from napari_metime.masking import cells_of_part, find_domain, find_left_out
-from napari_metime.niches import N_DRAWS, N_REDRAWN, describe_niches, map_niches, redraw_types, with_robustness
+from napari_metime.niches import (
+    N_DRAWS,
+    N_REDRAWN,
+    describe_niches,
+    find_lymphoid,
+    map_niches,
+    redraw_types,
+    with_robustness,
+)
 from napari_metime.placed_microscopy import PlacedMicroscopy
 from napari_metime.recipe import NichesRecipe
 from napari_metime.section import (
@@ -70,6 +78,7 @@ def find_niches(
             "expected tissue that the microscopy shows, found none of it; check align, microscopy.pixel_size_um and "
             "cells.pixel_size_um (without it, cells in px are in pixels of this image)"
         )
+    lymphoid, _ = find_lymphoid(dataset.grid, here, cells, niches.lymphoid)
     error_um = float("nan") if alignment is None else alignment.error_um
 
     def search(table: CellTable, radius_um: float | None, domain: NDArray[np.bool_] | str, told: Progress) -> NicheMap:
@@ -84,7 +93,7 @@ def find_niches(
             n_draws=N_DRAWS_AGAIN if again else N_DRAWS,
             inflamed=niches.inflamed and not again,
             **niches.model_dump(include=SEARCHED),
-            lymphoid=niches.lymphoid,
+            lymphoid=lymphoid,
             alignment_error_um=error_um,
             seed=seed,
             on_progress=told,

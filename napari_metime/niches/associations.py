@@ -214,9 +214,9 @@ class _Comparison:
         covariance = lags.autocovariance(shifted.values)
         r = (images * self.left).sum(axis=(1, 2)) / lags.n_pixels
         of_mean = lags.kept(self.covariance, covariance, self.lost_to_mean)
-        of_all = lags.kept(self.covariance, covariance, self.lost_to_all)
-        test = shift_test(lags, self.shifted, shifted, of_all / of_mean)
-        ess = 1 + (lags.effective_size(self.covariance, covariance) - 1) * of_all
+        kept = lags.kept(self.covariance, covariance, self.lost_to_all) / of_mean
+        test = shift_test(lags, self.shifted, shifted, kept)
+        ess = 1 + (lags.effective_size(self.covariance, covariance) - 1) * kept
         spanned = self._ranges_spanned(covariance)
         found: dict[str, NDArray[np.generic]] = {
             "r": _correlation(values, self.coldness),

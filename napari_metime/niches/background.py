@@ -137,8 +137,8 @@ def fit_clumping(
     expected = np.where(fitted, n * odds, 0.0)
     expected *= x.sum() / expected.sum()
     residual = np.where(fitted, x - expected, 0.0)
-    lag_um, pairs = _by_lag(expected, expected, spacing_um)
-    _, products = _by_lag(residual, residual, spacing_um)
+    lag_um, pairs = _by_lag(expected, spacing_um)
+    _, products = _by_lag(residual, spacing_um)
     products[0] -= x.sum()  # of each effector with itself
     used = (pairs > 0) & (lag_um <= MAX_LAG_UM)
     lag_um, pairs, products = lag_um[used], pairs[used], products[used]
@@ -155,18 +155,17 @@ def fit_clumping(
     # Each pair of pixels stands in the sums twice, so the variance of an excess is 2 / pairs without clumping.
     if ((pairs * excess**2).sum() - misfit) / 2 < MIN_CLUMPING_EVIDENCE:
         return 0.0, 0.0, 1.0
-    model = np.expm1(variance * np.exp(-(lag_um**2) / (4 * max(scale_um, 1.0) ** 2)))
+    model = np.expm1(variance * np.exp(-(lag_um**2) / (4 * scale_um**2)))
     return variance, scale_um, 1 + float((pairs * model).sum() / x.sum())
 
 
 def _by_lag(
-    one: NDArray[np.float64], other: NDArray[np.float64], spacing_um: tuple[float, float]
+    image: NDArray[np.float64], spacing_um: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of products of all ordered pairs of pixels, by their distance: distances (µm, rising) and sums."""
-    reach = [min(int(MAX_LAG_UM / s) + 1, n - 1) for s, n in zip(spacing_um, one.shape, strict=True)]
-    padded = [fft.next_fast_len(n + r, real=True) for n, r in zip(one.shape, reach, strict=True)]
-    spectrum = fft.rfft2(one, padded)
-    sums = fft.irfft2(spectrum * np.conj(fft.rfft2(other, padded) if other is not one else spectrum), padded)
+    reach = [min(int(MAX_LAG_UM / s) + 1, n - 1) for s, n in zip(spacing_um, image.shape, strict=True)]
+    padded = [fft.next_fast_len(n + r, real=True) for n, r in zip(image.shape, reach, strict=True)]
+    sums = fft.irfft2(np.abs(fft.rfft2(image, padded)) ** 2, padded)
     dy, dx = (np.concatenate([np.arange(0, r + 1), np.arange(-r, 0)]) for r in reach)
     sums = sums[np.ix_(dy, dx)]
     lag_um = np.hypot(*np.meshgrid(dy * spacing_um[0], dx * spacing_um[1], indexing="ij"))

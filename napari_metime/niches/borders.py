@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_metime.niches.clusters import MIN_CELLS, Tested, touching
+from napari_metime.niches.clusters import MIN_CELLS, Tested
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.labelling import EIGHT_CONNECTED, count_on_grid
 from napari_metime.niches.membership import N_DRAWS, REACH, Membership, sample_membership
@@ -114,10 +114,10 @@ def draw_niches(ground: Ground, tested: Tested, *, alpha: float, rng: np.random.
         nothing = np.empty(0)
         return Drawn(np.zeros(ground.grid.shape, np.int32), membership, nothing, nothing, nothing, nothing)
     fine = _fine_lattice(ground, tested)
-    mass = np.bincount(tested.labels.ravel(), minlength=tested.p.size + 1)[1:]
+    size = np.bincount(tested.labels.ravel(), minlength=tested.p.size + 1)[1:]
     niches = np.zeros(ground.grid.shape, bool)
     sampled: list[tuple[NDArray[np.bool_], Membership]] = []
-    for k in significant[np.argsort(-mass[significant], kind="stable")]:
+    for k in significant[np.argsort(-size[significant], kind="stable")]:  # the largest first
         cluster = tested.searched.lattice.on_grid(tested.labels == k + 1).astype(bool) & ground.domain
         if (niches & cluster).sum() * 2 > cluster.sum():
             continue  # it lies in a niche that is drawn already
@@ -129,6 +129,13 @@ def draw_niches(ground: Ground, tested: Tested, *, alpha: float, rng: np.random.
         niches |= region
         sampled.append((region, found))
     return _gated(ground, tested, fine, niches, membership, sampled, alpha, rng)
+
+
+def touching(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the parts of a mask (8-connected) that hold a seed."""
+    parts, _ = ndimage.label(mask, EIGHT_CONNECTED)
+    hit = np.unique(parts[mask & seeds])
+    return np.asarray(np.isin(parts, hit[hit > 0]))
 
 
 def level_of(probability: NDArray[np.float64], false_share: float) -> float:

@@ -36,7 +36,7 @@ CANDIDATE_REACH = 1.25
 """How far around a candidate its surroundings reach (a ring of effectors too), in radii. Our default."""
 HOT_P = 1e-8
 """Upper tail of a window from which it is a hot spot (as a lymphoid structure is): left out, or all else would look
-cold against it. Our default; the densest clumps that we simulate stay above it."""
+cold against it. Our default; on simulated sections of 2 mm² that clump (s.d. 0.6 at 60 µm) 0.4 windows fell below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +67,7 @@ class Searched:
         """Places that are mostly domain, shape (rows, cols)."""
         return self.area >= 0.5 * self.lattice.block[0] * self.lattice.block[1]
 
-    def evidence(
-        self, odds: NDArray[np.float64], *, tail: Literal["lower", "upper"] = "lower"
-    ) -> LocalEvidence:
+    def evidence(self, odds: NDArray[np.float64], *, tail: Literal["lower", "upper"] = "lower") -> LocalEvidence:
         """Return what finds the evidence of windows; cells count by their odds to be effectors.
 
         Where cells lie denser than on average, n is what their average density would give. The lower tail falls with
@@ -206,21 +204,11 @@ def judge_clusters(
     evidence = searched.evidence(background.odds)
     own_labels, masses = find_clusters(evidence(found))
     own = null(evidence, background, share_of(on_progress, 0.5, 1.0))
-    plain_p = ndimage.minimum(
-        np.concatenate([[1.0], p_labelling])[labels], own_labels, np.arange(1, masses.size + 1)
-    ) if masses.size else np.empty(0)
-    return Tested(
-        searched, background, own_labels, family_wise_p(masses, own), np.asarray(plain_p)
-    )
+    p_of_place = np.concatenate([[1.0], p_labelling])[labels]
+    p_plain = np.array([p_of_place[own_labels == number + 1].min() for number in range(masses.size)])
+    return Tested(searched, background, own_labels, family_wise_p(masses, own), p_plain)
 
 
 def fragment_odds_of(searched: Searched) -> NDArray[np.float64]:
     """Return the odds that follow from the piece of tissue alone, shape (rows, cols)."""
     return fragment_odds(searched.counted, searched.fragment, searched.where)
-
-
-def touching(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the parts of a mask (8-connected) that hold a seed."""
-    parts, _ = ndimage.label(mask, EIGHT_CONNECTED)
-    hit = np.unique(parts[mask & seeds])
-    return np.asarray(np.isin(parts, hit[hit > 0]))

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.niches.associations import association_rows
+from napari_metime.niches.contrasts import contrast_rows
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.grades import OUR_CUTOFFS
 from napari_metime.niches.gradients import gradient_rows, margin_rows
@@ -54,6 +55,8 @@ def describe_niches(
     summary = section_summary(inputs, section_id=section_id, cutoffs=grades)
     section_grade = _in_regions(summary["grade"].iloc[0])
     regions = region_rows(inputs, errors, section_id=section_id, section_grade=section_grade, cutoffs=grades)
+    on_progress(0.6, "comparing the niches with matched tissue")
+    regions = pd.concat([regions, contrast_rows(inputs)], axis=1)
     on_progress(0.7, "measuring gradients")
     gradients = gradient_rows(inputs, errors, section_id=section_id)
     margin = margin_rows(inputs, errors, section_id=section_id)
@@ -65,7 +68,11 @@ def describe_niches(
         associations=association_rows(inputs, channels, section_id=section_id, covariates=covariates),
         gradients=gradients,
         cells=_cell_rows(grid, niches, cells, np.where(reason < 0, pixel, -1), margin_um),
-        warnings=(*_tell_left_out(left_out, cells.n_cells), *_warn(tissue, cells, pixel)),
+        warnings=(
+            *_tell_left_out(left_out, cells.n_cells),
+            *_warn(tissue, cells, pixel),
+            *_tell_depth(niches, covariates),
+        ),
         left_out=left_out,
         summary=summary,
         margin=margin,
@@ -122,6 +129,17 @@ def _tell_left_out(left_out: tuple[LeftOut, ...], n_cells: int) -> tuple[str, ..
         return ()
     n = sum(part.n_cells for part in left_out)
     return (f"{n:,} of {n_cells:,} cells lie where nothing can be said and count nowhere: {'; '.join(parts)}.",)
+
+
+def _tell_depth(niches: NicheMap, covariates: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell that effectors change with depth, which associations do not allow for unless they are asked to."""
+    if niches.null is None or niches.null.depth_slope_per_mm == 0 or "depth" in covariates:
+        return ()
+    per_mm = np.exp(niches.null.depth_slope_per_mm)
+    return (
+        f"The effectors change with the depth in the domain ({per_mm:.2g} times per mm). A channel that does so too "
+        "will seem to go with coldness; add depth to associations.covariates to take that away.",
+    )
 
 
 def _warn(tissue: NDArray[np.bool_], cells: CellTable, pixel: NDArray[np.intp]) -> tuple[str, ...]:

@@ -59,9 +59,4 @@ def find_inflamed(
     kept = (effectors >= min_rate_ratio * rest * np.maximum(cells, 1)) & (area * pixel_um2 >= MIN_AREA_UM2)
     kept[0] = False
     number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return np.where(searched_grid(searched), lattice.on_grid(number[regions]), 0).astype(np.int32)
-
-
-def searched_grid(searched: Searched) -> NDArray[np.bool_]:
-    """Return the pixels of the grid that were searched."""
-    return np.asarray(searched.lattice.on_grid(searched.area > 0), dtype=bool)
+    return lattice.on_grid(np.where(searched.area > 0, number[regions], 0)).astype(np.int32)

@@ -23,11 +23,9 @@ from napari_metime.niches.clusters import (
 from napari_metime.niches.domain import MIN_TUMOR_FRACTION, cellular, tumor_bed
 from napari_metime.niches.inflamed import find_inflamed
 from napari_metime.niches.labelling import CountedCells, count_cells, local_p
-from napari_metime.niches.lymphoid import find_lymphoid
 from napari_metime.niches.membership import N_DRAWS
 from napari_metime.niches.reference import Reference, reference_cells
 from napari_metime.niches.windows import DiscWindow, Lattice, choose_radius_um
-from napari_metime.recipe import LymphoidRecipe
 from napari_metime.section import CellTable, Grid, NicheMap, NicheNull, Progress, no_progress, share_of
 
 MAX_UNTOLD_CLUMPING = 0.4
@@ -48,8 +46,8 @@ def map_niches(
     alpha: float = 0.05,
     max_rate_ratio: float = 0.5,
     min_tumor_fraction: float = MIN_TUMOR_FRACTION,
+    lymphoid: NDArray[np.int32] | None = None,
     mask_lymphoid: bool = False,
-    lymphoid: LymphoidRecipe | None = None,
     inflamed: bool = False,
     reference: Reference = "all",
     alignment_error_um: float = float("nan"),
@@ -72,7 +70,8 @@ def map_niches(
     cells : CellTable in section µm
     domain : {"tumor_bed", "tissue"} or ndarray of shape (rows, cols), bool
     radius_um : window radius, or "auto" to expect ten effectors in it
-    mask_lymphoid : whether lymphoid structures are left out of the domain; they are found in any case
+    lymphoid : ndarray of shape (rows, cols), int32: lymphoid structures, 0 outside; None where not looked for
+    mask_lymphoid : whether these are left out of the domain
     reference : the cells that effectors are counted among; the domain and coldness are those of all cells
     inflamed : whether regions with significantly more effectors are looked for too
     alignment_error_um : the window is at least twice as wide; NaN where unknown
@@ -86,13 +85,12 @@ def map_niches(
         There is no such domain.
     """
     pixel = grid.pixel_of(cells.x, cells.y)
-    structures, _ = find_lymphoid(grid, tissue, cells, lymphoid)
     mask = _domain_mask(grid, tissue, cells, pixel, domain, min_tumor_fraction)
-    if mask_lymphoid:
-        mask = _without(mask, structures > 0)
+    if mask_lymphoid and lymphoid is not None:
+        mask = _without(mask, lymphoid > 0)
     counted = count_cells(pixel, cells.has_role("effector"), mask)
     if counted.n_effector == 0:
-        return _no_map(mask, "No effector cell lies in the domain: there is no map of coldness.", lymphoid=structures)
+        return _no_map(mask, "No effector cell lies in the domain: there is no map of coldness.", lymphoid=lymphoid)
     area_um2 = float(mask.sum()) * grid.pixel_area_um2
     radius = (
         choose_radius_um(counted.n_effector, area_um2, grid.spacing_um, alignment_error_um=alignment_error_um)
@@ -105,7 +103,7 @@ def map_niches(
         if maps.expected[mask].max() >= MIN_EXPECTED:
             note = f"No window is half on tissue with {MIN_CELLS} cells and {MIN_EXPECTED:g} expected effectors in it"
         note = f"{note} (radius {radius:.0f} µm)."
-        return _no_map(mask, note, expected=maps.expected, radius_um=radius, lymphoid=structures)
+        return _no_map(mask, note, expected=maps.expected, radius_um=radius, lymphoid=lymphoid)
     setting = _Setting(grid, tissue, mask, pixel, reference_cells(cells, reference), radius)
     rim_um = RIM_UM if isinstance(domain, str) and domain == "tumor_bed" else 0.0
     rng = np.random.default_rng([seed, 1])
@@ -131,7 +129,7 @@ def map_niches(
         )
     on_progress(1.0, "niches found")
     warnings = _warn(tested.background.null, alpha, n_permutations)
-    return _niche_map(mask, maps, tested, drawn, radius, warnings, structures, hot)
+    return _niche_map(mask, maps, tested, drawn, radius, warnings, lymphoid, hot)
 
 
 def _niche_map(
@@ -141,7 +139,7 @@ def _niche_map(
     drawn: Drawn,
     radius: float,
     warnings: tuple[str, ...],
-    structures: NDArray[np.int32],
+    lymphoid: NDArray[np.int32] | None,
     hot: NDArray[np.int32] | None,
 ) -> NicheMap:
     return NicheMap(
@@ -162,7 +160,7 @@ def _niche_map(
         rate_high=drawn.rate_high,
         p_smallest=float(tested.p.min(initial=1.0)),
         null=tested.background.null,
-        lymphoid=structures,
+        lymphoid=lymphoid,
         hot_labels=hot,
     )
 

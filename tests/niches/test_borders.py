@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_metime.niches import map_niches
-from napari_metime.niches.borders import FALSE_SHARE, level_of
-from napari_metime.section import NicheMap
+from napari_metime.niches.borders import FALSE_SHARE, Ground, _strong, level_of, touching
+from napari_metime.section import Grid, NicheMap
 
 OPTIONS = {"n_permutations": 99}
 
@@ -125,3 +125,33 @@ def test_two_niches_have_two_numbers_and_the_first_row_is_its_own(plant) -> None
     assert {niches.labels[850 // 40, 850 // 40], niches.labels[1900 // 40, 1900 // 40]} == {1, 2}
     assert niches.p_region.tolist() == [0.01, 0.01]
     assert np.isfinite(niches.rate_low).all()
+
+
+def test_touching_keeps_whole_parts_that_hold_a_seed() -> None:
+    mask = np.array([[1, 1, 0, 0, 1], [0, 0, 1, 0, 1], [0, 0, 0, 0, 0], [1, 1, 0, 0, 0]], dtype=bool)
+    seeds = np.zeros_like(mask)
+    seeds[0, 0] = seeds[2, 4] = True  # the second lies on nothing
+    assert touching(mask, seeds).astype(int).tolist() == [[1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0] * 5, [0] * 5]
+    assert not touching(mask, np.zeros_like(mask)).any()
+
+
+def test_a_niche_is_cold_among_its_cells_and_per_area() -> None:
+    """Four regions of 100 pixels against a rest of one effector among two cells a pixel, counted by hand."""
+    side, labels = 40, np.zeros((40, 40), np.int32)
+    for number, (row, col) in enumerate([(2, 2), (2, 22), (22, 2), (22, 22)], start=1):
+        labels[row : row + 10, col : col + 10] = number
+    # (effectors, cells) of ten pixels: 0.4 of the rest; 0.6 of it; half among the cells but as many per area; half per
+    # area but as many among the cells.
+    held = {0: (10, 20), 1: (4, 20), 2: (6, 20), 3: (10, 40), 4: (5, 10)}
+    pixel, effector = [], []
+    for place, number in enumerate(labels.ravel()):
+        n_effector, n_cells = held[int(number)]
+        turn = place % 10
+        pixel += [place] * (n_cells // 10)
+        wanted = n_effector * (turn + 1) // 10 - n_effector * turn // 10
+        effector += [i < wanted for i in range(n_cells // 10)]
+    everywhere = np.ones((side, side), dtype=bool)
+    grid = Grid((side, side), (1, 1), (20.0, 20.0))
+    x, y = (np.zeros(len(pixel)) for _ in range(2))
+    ground = Ground(grid, x, y, np.array(pixel), np.array(effector), everywhere, everywhere, 100.0, 0.5)
+    assert _strong(ground, labels, np.ones(4, dtype=bool)).tolist() == [True, False, False, False]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_metime.niches.clusters import Searched, fragment_odds_of, judge_clusters, lay_windows, touching
+from napari_metime.niches.clusters import Searched, fragment_odds_of, judge_clusters, lay_windows
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.labelling import CountedCells, LocalEvidence, count_cells
 from napari_metime.niches.windows import Lattice
@@ -142,11 +142,3 @@ def test_p_has_the_least_value_for_a_planted_niche_and_stays_in_its_range(plant)
         assert p[tested.labels[35, 32] - 1] == 1 / 40
     assert told == sorted(told)
     assert told[-1] == 1.0
-
-
-def test_touching_keeps_whole_parts_that_hold_a_seed() -> None:
-    mask = np.array([[1, 1, 0, 0, 1], [0, 0, 1, 0, 1], [0, 0, 0, 0, 0], [1, 1, 0, 0, 0]], dtype=bool)
-    seeds = np.zeros_like(mask)
-    seeds[0, 0] = seeds[2, 4] = True  # the second lies on nothing
-    assert touching(mask, seeds).astype(int).tolist() == [[1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0] * 5, [0] * 5]
-    assert not touching(mask, np.zeros_like(mask)).any()

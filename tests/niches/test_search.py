@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from napari_metime.errors import Cancelled, CellTableError, TissueError
-from napari_metime.niches import map_niches
+from napari_metime.niches import find_lymphoid, map_niches
 from napari_metime.section import CellTable
 from napari_metime.simulate import SectionPlan, simulate_truth
 
@@ -225,7 +225,8 @@ def test_lymphoid_structures_are_told_and_left_out_where_asked(plant) -> None:  
     }
     cells = CellTable(np.arange(parts["x"].size).astype(str).astype(object), unit="um", **parts)
     section = replace(section, cells=cells)
-    kept, masked = search(section, n_permutations=19), search(section, n_permutations=19, mask_lymphoid=True)
+    lymphoid, _ = find_lymphoid(section.grid, section.tissue, cells)
+    kept, masked = (search(section, n_permutations=19, lymphoid=lymphoid, mask_lymphoid=m) for m in (False, True))
     assert kept.lymphoid[1700 // 40, 1700 // 40] == masked.lymphoid[1700 // 40, 1700 // 40] == 1
     assert not masked.domain[masked.lymphoid > 0].any()
     assert np.array_equal(masked.domain, kept.domain & (kept.lymphoid == 0))
