@@ -156,7 +156,7 @@ def table(work: Path, n_cells: int) -> str:
         print(lines[-1], flush=True)
     return "\n".join(lines) + (
         f"\n\n{n_cells:,} cells; median of {REPEATS} processes (fastest to slowest), import and compiling not counted; "
-        f"Python {platform.python_version()}, {platform.machine()}, {_cpu()}.\n"
+        f"Python {platform.python_version()}, {platform.machine()}, {cpu()}.\n"
     )
 
 
@@ -166,7 +166,8 @@ def _in_fresh_process(name: str, path: Path, n_cells: int) -> dict[str, float]:
     return found
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """Name the processor."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{len(models)} x {models[0] if models else 'unknown'}"

@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=None, help="the same seed gives the same section")
     simulate.add_argument("--niches", dest="n_niches", type=int, metavar="N", help="planted niches; 0 is possible")
     simulate.add_argument("--radius", dest="niche_radius_um", type=float, metavar="UM", help="radius of a niche in µm")
+    simulate.add_argument("--shape", dest="niche_shape", metavar="NAME", help="disc, ellipse, ragged or banana")
     simulate.add_argument("--rate", dest="niche_rate", type=float, help="effector rate in a niche against the bed")
     simulate.add_argument("--pixel-size", dest="pixel_size_um", type=float, metavar="UM", help="imaging pixel in µm")
     simulate.add_argument("--mode", choices=["processed", "continuous"], help="imzML mode")
@@ -286,17 +287,16 @@ def _simulate(options: argparse.Namespace) -> None:
     """Simulate a section with known truth, and a recipe for it."""
     from napari_metime.simulate import SectionPlan, simulate_section
 
-    keys = ("seed", "n_niches", "niche_radius_um", "niche_rate", "pixel_size_um", "mode")
+    keys = ("seed", "n_niches", "niche_radius_um", "niche_shape", "niche_rate", "pixel_size_um", "mode")
     asked = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
-    plan = SectionPlan(**asked)
     with progress_bar() as on_progress:
-        path = simulate_section(options.folder, plan, on_progress=on_progress)
+        path = simulate_section(options.folder, SectionPlan(**asked), on_progress=on_progress)
     print(f"Simulated section in {options.folder}")
     print(f"Run it with: napari-metime run {path}")
 
 
 def _run_section(recipe: Recipe, recipe_path: Path, folder: Path) -> SectionResult:
-    from napari_metime.export import check_output_folder
+    from napari_metime.export import check_output_folder, niche_sentences
     from napari_metime.pipeline import run
     from napari_metime.section import share_of
     from napari_metime.writing import write_results
@@ -306,7 +306,7 @@ def _run_section(recipe: Recipe, recipe_path: Path, folder: Path) -> SectionResu
         result = run(recipe, on_progress=share_of(on_progress, 0.0, 0.95))
         write_results(result, recipe, folder, on_progress=share_of(on_progress, 0.95, 1.0))
     tell_warnings(result.warnings)
-    print(result.niches.map.note)
+    print("\n".join((result.niches.map.note, *niche_sentences(result.niches))))
     print(f"Results: {folder}")
     if recipe.export.report:
         print(f"Report:  {folder / 'report.html'}")

@@ -20,7 +20,8 @@ from napari_metime import export
 from napari_metime.alignment import align_cells as align_cells  # a step like the others
 from napari_metime.alignment import place_cells
 from napari_metime.cells import count_types, propose_roles, read_cells_file
-from napari_metime.errors import RecipeError, TissueError
+from napari_metime.errors import RecipeError
+from napari_metime.finding import find_niches as find_niches  # a step like the others
 from napari_metime.ims import (
     Recalibration,
     estimate_shift,
@@ -30,16 +31,13 @@ from napari_metime.ims import (
     recalibrate,
 )
 from napari_metime.ims.blocks import iterate_spectra
-from napari_metime.masking import cells_of_part, find_domain, find_left_out
 from napari_metime.masking import find_tissue as find_tissue  # a step like the others
 from napari_metime.measuring import measure_channels as measure_channels  # a step like the others
 from napari_metime.metabolites import measurable_ions, read_panel
-from napari_metime.niches import describe_niches, map_niches
 from napari_metime.placed_microscopy import PlacedMicroscopy, place_microscopy
 from napari_metime.recipe import (
     CellsRecipe,
     ImsRecipe,
-    NichesRecipe,
     Recipe,
 )
 from napari_metime.refining import Refined, refine_alignment
@@ -48,7 +46,6 @@ from napari_metime.section import (
     CellTable,
     ChannelSet,
     Dataset,
-    NicheResult,
     Progress,
     RefinedFrom,
     Role,
@@ -104,69 +101,6 @@ def read_cells(cells: CellsRecipe) -> CellTable:
         type_probability=cells.type_probability,
         labels=cells.labels,
     )
-
-
-def find_niches(
-    dataset: Dataset,
-    tissue: Tissue,
-    channels: ChannelSet,
-    cells: CellTable,
-    niches: NichesRecipe,
-    *,
-    section_id: str,
-    covariates: tuple[str, ...] = (),
-    alignment_error_um: float = float("nan"),
-    microscopy: PlacedMicroscopy | None = None,
-    seed: int = 0,
-    on_progress: Progress = no_progress,
-) -> NicheResult:
-    """Find the cold niches and describe them: cells in µm, everything on the dataset's grid.
-
-    Of a file with several parts, the cells outside the box of the part that was taken are left out, and told.
-
-    Parameters
-    ----------
-    microscopy : outside it no cell could have been seen; None = nothing is assumed of where cells could be
-
-    Raises
-    ------
-    TissueError
-        No tissue is left where something can be said, or there is no such domain.
-    """
-    cells, told = cells_of_part(dataset, cells)
-    left_out = find_left_out(dataset, tissue, microscopy)
-    here = tissue.mask & ~np.logical_or.reduce([part.mask for part in left_out])
-    if not here.any():
-        raise TissueError(
-            "expected tissue that the microscopy shows, found none of it; check align, microscopy.pixel_size_um and "
-            "cells.pixel_size_um (without it, cells in px are in pixels of this image)"
-        )
-    found = map_niches(
-        dataset.grid,
-        here,
-        cells,
-        domain=find_domain(dataset, niches.domain, microscopy),
-        radius_um=niches.radius_um,
-        n_permutations=niches.n_permutations,
-        alpha=niches.alpha,
-        max_rate_ratio=niches.max_rate_ratio,
-        alignment_error_um=alignment_error_um,
-        seed=seed,
-        on_progress=share_of(on_progress, 0.0, 0.8),
-    )
-    described = describe_niches(
-        dataset.grid,
-        here,
-        found,
-        cells,
-        channels,
-        section_id=section_id,
-        covariates=covariates,
-        left_out=left_out,
-        seed=seed,
-        on_progress=share_of(on_progress, 0.8, 1.0),
-    )
-    return replace(described, warnings=(*told, *described.warnings))
 
 
 def align_section(
@@ -299,7 +233,7 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
             recipe.niches,
             section_id=recipe.section.id,
             covariates=recipe.associations.covariates,
-            alignment_error_um=alignment.error_um,
+            alignment=alignment,
             microscopy=microscopy,
             seed=recipe.seed,
             on_progress=p,

@@ -21,7 +21,7 @@ from pyimzml.ImzMLWriter import ImzMLWriter
 from napari_metime.cli import main
 from napari_metime.ims import extract_ions, find_index, open_imzml
 
-TABLES = ("regions", "associations", "gradients", "cells", "channels")
+TABLES = ("regions", "associations", "gradients", "margin", "summary", "cells", "channels")
 
 
 @pytest.fixture
@@ -289,6 +289,13 @@ def test_simulate_gives_a_recipe_that_runs(tmp_path: Path, capsys: pytest.Captur
     assert (tmp_path / "s" / "recipe.yaml").exists()
     assert main(["run", str(tmp_path / "s" / "recipe.yaml"), "--out", str(tmp_path / "out")]) == 0
     assert "No cold niche" in capsys.readouterr().out
+
+
+def test_simulate_plants_the_shape_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", str(tmp_path / "s"), "--niches", "1", "--shape", "banana"]) == 0
+    assert json.loads((tmp_path / "s" / "truth.json").read_text())["parameters"]["niche_shape"] == "banana"
+    assert main(["simulate", str(tmp_path / "t"), "--shape", "star"]) == 2
+    assert "niche_shape: expected disc or ellipse or ragged or banana, found 'star'" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")

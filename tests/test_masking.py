@@ -82,7 +82,7 @@ def test_a_hole_makes_nothing_around_it_cold(recipe: Recipe, with_hole: SectionR
     for cells in (with_hole.cells.only(~inside), replace(with_hole.cells, role=role)):
         other = find_niches(
             with_hole.dataset, with_hole.tissue, with_hole.channels, cells, recipe.niches, section_id="S",
-            alignment_error_um=with_hole.alignment.error_um,
+            alignment=with_hole.alignment,
         )  # fmt: skip
         np.testing.assert_array_equal(other.map.coldness, with_hole.niches.map.coldness)
         np.testing.assert_array_equal(other.map.p_region, with_hole.niches.map.p_region)

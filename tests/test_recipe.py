@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from napari_metime.errors import MissingFileError, RecipeError
-from napari_metime.recipe import AlignRecipe, Recipe, dump_recipe, input_files, load_recipe
+from napari_metime.recipe import AlignRecipe, NichesRecipe, Recipe, dump_recipe, input_files, load_recipe
 
 MINIMAL = """
 metime: 1
@@ -64,6 +64,7 @@ def test_the_recipe_of_the_design_is_taken_and_says_the_same_when_written(tmp_pa
         "tissue": {"exclude": None},
         "cells": {"labels": None, "gates": {}, "type_probability": None},
         "align": {"mirrored": False, "extra_error_um": 0.0, "refine": None},
+        "niches": NichesRecipe().model_dump(mode="json"),
     }  # fmt: skip
     assert written.pop("microscopy") is None
     assert written == wanted | {part: wanted[part] | keys for part, keys in beyond_the_design.items()}
@@ -211,6 +212,7 @@ def test_every_key_is_told_in_the_docs() -> None:
     text = (Path(__file__).parents[1] / "docs" / "recipe.md").read_text(encoding="utf-8")
     tables = {part.partition("\n")[0]: part for part in text.split("### ")[1:]}
     models = {**Recipe.model_fields, "align.refine": AlignRecipe.model_fields["refine"]}
+    models |= {f"niches.{part}": NichesRecipe.model_fields[part] for part in ("grades", "lymphoid")}
     told = 0
     for section, field in models.items():
         forms = (field.annotation, *get_args(field.annotation))

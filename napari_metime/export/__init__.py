@@ -6,10 +6,12 @@ from napari_metime.export.images import check_image_name, write_images, write_om
 from napari_metime.export.imzml import save_part
 from napari_metime.export.results import write_results
 from napari_metime.export.tables import write_table
+from napari_metime.export.words import niche_sentences
 
 __all__ = [
     "check_image_name",
     "check_output_folder",
+    "niche_sentences",
     "save_part",
     "write_anndata",
     "write_images",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_metime.export.words import Row, interval, is_known, number, signed
+from napari_metime.export.words import MISSING, Row, interval, is_known, moved_q, number, p_value, signed
 
 MAX_NICHES = 6
 MAX_CHANNELS = 8
@@ -24,6 +24,8 @@ class Change:
     low: float
     high: float
     excludes_zero: bool
+    matched: str
+    q: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class NicheChanges:
 
     region_id: str
     changes: Sequence[Change]
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether the niche was compared with matched tissue."""
+        return any(change.matched != MISSING for change in self.changes)
 
 
 def channel_changes(niches: Sequence[Row], is_logarithmic: Mapping[str, bool]) -> list[NicheChanges]:
@@ -45,10 +52,13 @@ def channel_changes(niches: Sequence[Row], is_logarithmic: Mapping[str, bool]) -
     top = [(row, _largest(row, is_logarithmic)) for row in niches[:MAX_NICHES]]
     reach = max((_reach(row, name) for row, names in top for name in names), default=1.0) or 1.0
     return [
-        NicheChanges(str(row["region_id"]), [_change(row, name, is_logarithmic[name], reach) for name in names])
-        for row, names in top
-        if names
+        NicheChanges(str(row["region_id"]), _changes(row, names, is_logarithmic, reach)) for row, names in top if names
     ]
+
+
+def _changes(row: Row, names: Sequence[str], is_logarithmic: Mapping[str, bool], reach: float) -> list[Change]:
+    q = moved_q(row, is_logarithmic)
+    return [_change(row, name, is_logarithmic[name], reach, q) for name in names]
 
 
 def _largest(row: Row, names: Mapping[str, bool]) -> list[str]:
@@ -61,7 +71,7 @@ def _reach(row: Row, name: str) -> float:
     return max(abs(float(value)) for value in values if is_known(value))
 
 
-def _change(row: Row, name: str, is_logarithmic: bool, reach: float) -> Change:
+def _change(row: Row, name: str, is_logarithmic: bool, reach: float, q: Mapping[str, float]) -> Change:
     value, low, high = (row[f"log2fc{part}_{name}"] for part in ("", "_low", "_high"))
     has_interval = is_known(low) and is_known(high)
 
@@ -78,4 +88,6 @@ def _change(row: Row, name: str, is_logarithmic: bool, reach: float) -> Change:
         low=place(low if has_interval else value),
         high=place(high if has_interval else value),
         excludes_zero=has_interval and (low > 0 or high < 0),
+        matched=signed(row.get(f"matched_log2fc_{name}")),
+        q=p_value(q.get(name)),
     )

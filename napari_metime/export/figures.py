@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,8 @@ _LEGEND_INCH = 0.55
 _LEGEND_ROW_INCH = 0.23
 _DPI = 180
 MAX_GRADIENTS = 6
+MAX_TITLE = 30
+CHANNEL_COLOUR = "#0072B2"
 
 
 def overview_png(result: SectionResult) -> bytes:
@@ -72,46 +74,93 @@ def coldness_png(result: SectionResult) -> bytes:
     return _png(figure)
 
 
-def gradient_png(gradients: pd.DataFrame, grades: Mapping[str, str]) -> bytes | None:
-    """Draw effectors per mm² against the distance from each niche's border; None where there are no bands.
+def gradient_png(
+    gradients: pd.DataFrame,
+    grades: Mapping[str, str],
+    quantity: str = "density_effector_per_mm2",
+    label: str = "effectors per mm²",
+) -> bytes | None:
+    """Draw a quantity against the distance from each niche's border; None where there are no bands of it.
 
     Parameters
     ----------
     gradients : the rows of gradients.csv
     grades : grade of each region_id; the first ``MAX_GRADIENTS`` are drawn
+    quantity, label : a column of ``gradients`` that has limits, and what it is
     """
     from matplotlib.figure import Figure
 
-    drawn = [number for number in list(grades)[:MAX_GRADIENTS] if (gradients["region_id"].astype(str) == number).any()]
+    known = gradients[gradients[quantity].notna()] if quantity in gradients else gradients.iloc[:0]
+    drawn = [number for number in list(grades)[:MAX_GRADIENTS] if (known["region_id"].astype(str) == number).any()]
     if not drawn:
         return None
     n_cols = min(len(drawn), 3)
     n_rows = -(-len(drawn) // n_cols)
     figure = Figure(figsize=(_WIDTH_INCH, 0.3 + 2.2 * n_rows), layout="constrained")
     panels = figure.subplots(n_rows, n_cols, sharex=True, sharey=True, squeeze=False).ravel()
+    colour = ROLE_COLOURS["effector"] if quantity == "density_effector_per_mm2" else CHANNEL_COLOUR
     for axes, number in zip(panels, drawn, strict=False):
-        _draw_gradient(axes, gradients[gradients["region_id"].astype(str) == number])
+        _draw_gradient(axes, known[known["region_id"].astype(str) == number], quantity, colour)
         axes.set_title(f"Niche {number}, {grades[number]}", size=9, loc="left", color=_INK, weight="bold")
     for axes in panels[len(drawn) :]:
         axes.set_visible(False)
-    panels[0].set_ylim(bottom=0)
+    if quantity.startswith("density_"):
+        panels[0].set_ylim(bottom=0)
     figure.supxlabel("distance from the niche border (µm; negative inside)", size=8.5, color=_INK)
-    figure.supylabel("effectors per mm²", size=8.5, color=_INK)
+    figure.supylabel(_plain(label), size=8.5, color=_INK)
     return _png(figure)
 
 
-def _draw_gradient(axes: Axes, bands: pd.DataFrame) -> None:
+def margin_png(margin: pd.DataFrame, channels: Sequence[str] = ()) -> bytes | None:
+    """Draw effectors, suppressors and some channels against the distance from the domain's border; None without bands.
+
+    Parameters
+    ----------
+    margin : the rows of margin.csv
+    channels : names of channels, each of which gets a panel
+    """
+    from matplotlib.figure import Figure
+
+    shown = [
+        ("density_effector_per_mm2", "effectors per mm²", ROLE_COLOURS["effector"]),
+        ("density_suppressor_per_mm2", "suppressors per mm²", ROLE_COLOURS["suppressor"]),
+        *((f"mean_{name}", name, CHANNEL_COLOUR) for name in channels),
+    ]
+    shown = [each for each in shown if each[0] in margin and margin[each[0]].notna().any()]
+    if not shown:
+        return None
+    n_cols = min(len(shown), 3)
+    n_rows = -(-len(shown) // n_cols)
+    figure = Figure(figsize=(_WIDTH_INCH, 0.3 + 2.2 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_cols, sharex=True, squeeze=False).ravel()
+    for axes, (quantity, label, colour) in zip(panels, shown, strict=False):
+        _draw_gradient(axes, margin[margin[quantity].notna()], quantity, colour)
+        axes.set_title(_plain(label), size=9, loc="left", color=_INK, weight="bold")
+        if quantity.startswith("density_"):
+            axes.set_ylim(bottom=0)
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
+    figure.supxlabel("distance from the border of the domain (µm; negative inside)", size=8.5, color=_INK)
+    return _png(figure)
+
+
+def _draw_gradient(axes: Axes, bands: pd.DataFrame, quantity: str, colour: str) -> None:
     bands = bands.sort_values("band_low_um")
-    name = "density_effector_per_mm2"
     middle = (bands["band_low_um"] + bands["band_high_um"]) / 2
-    colour = ROLE_COLOURS["effector"]
-    axes.axvspan(float(bands["band_low_um"].min()), 0, color="#F1F3F4", lw=0)
-    axes.fill_between(middle, bands[f"{name}_low"], bands[f"{name}_high"], color=colour, alpha=0.28, lw=0)
-    axes.plot(middle, bands[name], color=colour, lw=1.6, marker="o", ms=3.2)
+    axes.axvspan(min(float(bands["band_low_um"].min()), 0.0), 0, color="#F1F3F4", lw=0)
+    if f"{quantity}_low" in bands:
+        axes.fill_between(middle, bands[f"{quantity}_low"], bands[f"{quantity}_high"], color=colour, alpha=0.28, lw=0)
+    axes.plot(middle, bands[quantity], color=colour, lw=1.6, marker="o", ms=3.2)
     axes.axvline(0, color=_MUTED, lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_TISSUE_LINE)
     axes.tick_params(labelsize=8, color=_TISSUE_LINE, labelcolor=_INK)
+
+
+def _plain(text: str) -> str:
+    """Return a name as matplotlib draws it: short, and a dollar sign would start a formula."""
+    short = text if len(text) <= MAX_TITLE else f"{text[: MAX_TITLE - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def _map_figure(result: SectionResult, *, colour_bar: bool = False) -> tuple[Figure, Axes]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
+
 from napari_metime import __version__
+from napari_metime.export.associations import Associations, associations_in_print
 from napari_metime.export.changes import MAX_CHANNELS, NicheChanges, channel_changes
 from napari_metime.export.colours import GRADE_COLOURS, grade_of
-from napari_metime.export.figures import MAX_GRADIENTS, coldness_png, gradient_png, overview_png
+from napari_metime.export.figures import MAX_GRADIENTS, coldness_png, gradient_png, margin_png, overview_png
 from napari_metime.export.provenance import package_versions
 from napari_metime.export.words import (
     MISSING,
@@ -23,7 +26,8 @@ from napari_metime.export.words import (
     interval,
     is_known,
     left_out_sentences,
-    niche_sentence,
+    niche_sentences,
+    null_sentence,
     number,
     p_value,
     plural,
@@ -31,10 +35,53 @@ from napari_metime.export.words import (
     refined_sentence,
 )
 from napari_metime.recipe import Recipe
-from napari_metime.section import SectionResult
+from napari_metime.section import DESCRIPTIVE_COLUMNS, SectionResult
 
 MAX_SENTENCES = 12
 _SUPPRESSED = {"true": "suppressed", "false": "not suppressed", "undetermined": "suppression undetermined"}
+
+
+MAX_DRAWN_CHANNELS = 4
+"""Channels that are drawn across the margin. Our own choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading of a column; ``key`` is its column of regions.csv."""
+
+    key: str
+    words: str
+    unit: str = ""
+
+    @property
+    def is_descriptive(self) -> bool:
+        """Whether regions were chosen by this column, or by what it follows from."""
+        return self.key in DESCRIPTIVE_COLUMNS
+
+
+REGION_HEADINGS = (
+    Heading("region_id", "Region"),
+    Heading("grade", "Grade"),
+    Heading("area_um2", "Area", "mm²"),
+    Heading("n_cells", "Cells"),
+    Heading("n_effector", "Effectors"),
+    Heading("expected_effector", "Expected"),
+    Heading("rate_ratio", "Rate ratio"),
+    Heading("density_effector_per_mm2", "Effectors", "per mm²"),
+    Heading("density_ratio", "Density ratio"),
+    Heading("p_region", "p"),
+    Heading("distance_to_margin_um", "To margin", "µm"),
+)
+CERTAINTY_HEADINGS = (
+    Heading("p_region_labelling", "p, plain labels"),
+    Heading("stability", "Overlap with other windows"),
+    Heading("called_share", "Called when redrawn"),
+    Heading("area_core_um2", "Core", "mm²"),
+    Heading("membership_mean", "Mean probability of its pixels"),
+    Heading("ring_to_core", "Ring to niche", "effectors per mm²"),
+    Heading("q_suppressed", "q, suppressed"),
+    Heading("distance_to_lymphoid_um", "To lymphoid structure", "µm"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +96,14 @@ class RegionRow:
     rate: str
     rate_interval: str
     after: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """How sure the niches are: the columns that are known of any, and a row of texts a niche."""
+
+    headings: Sequence[Heading]
+    rows: Sequence[tuple[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +127,10 @@ def render_report(result: SectionResult, recipe: Recipe, recipe_text: str) -> st
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8"))
+    findings = _findings(result)
     return template.render(
-        **_findings(result),
-        **_figures(result),
+        **findings,
+        **_figures(result, findings["associations"], findings["changes"]),
         section=recipe.section,
         domain=recipe.niches.domain,
         normalize=recipe.ims.normalize,
@@ -92,19 +148,25 @@ def _findings(result: SectionResult) -> dict[str, Any]:
     niches, channels = result.niches, result.channels
     rows = [{str(name): value for name, value in row.items()} for row in niches.regions.to_dict("records")]
     called = [row for row in rows if row["kind"] == "niche"]
+    associations = associations_in_print(niches.associations, channels.table)
     domain = next(row for row in rows if row["kind"] == "domain")
     hidden = [row for row in channels.table.to_dict("records") if not row["detected"]]
     return {
         "headline": headline(result),
         "facts": _facts(result, domain, called),
-        "sentences": [niche_sentence(row) for row in called[:MAX_SENTENCES]],
+        "sentences": niche_sentences(niches)[:MAX_SENTENCES],
         "n_unsaid": max(len(called) - MAX_SENTENCES, 0),
         "note": niches.map.note,
+        "null": null_sentence(niches.map.null),
         "whole_grade": domain["grade"] if domain["grade"] == "desert" else None,
+        "summary": _summary(niches.summary),
         "regions": [_region_row(row) for row in rows],
+        "region_headings": REGION_HEADINGS,
+        "certainty": _certainty(called),
         "changes": _changes(result, called),
         "n_channels": len(channels.channels),
-        "n_associations": int((niches.associations["status"] == "tested").sum()),
+        "associations": associations,
+        "covariates": _covariates(niches.associations),
         "hidden": hidden,
         "n_panel": len(channels.table),
         "alignment": _alignment(result),
@@ -170,15 +232,72 @@ def _region_row(row: Row) -> RegionRow:
     )
 
 
-def _figures(result: SectionResult) -> dict[str, Any]:
-    regions = result.niches.regions
+def _certainty(called: Sequence[Row]) -> Certainty:
+    """Keep the columns of which something is known."""
+    write: Mapping[str, Callable[[Any], str]] = {
+        "p_region_labelling": p_value,
+        "q_suppressed": p_value,
+        "area_core_um2": area_mm2,
+        "distance_to_lymphoid_um": number,
+    }
+    known = [h for h in CERTAINTY_HEADINGS if any(is_known(row.get(h.key)) for row in called)]
+    rows = []
+    for row in called:
+        texts = [_ring(row) if h.key == "ring_to_core" else write.get(h.key, ratio)(row.get(h.key)) for h in known]
+        rows.append((f"Niche {row['region_id']}", texts))
+    return Certainty(known, rows)
+
+
+def _ring(row: Row) -> str:
+    limits = interval(row.get("ring_to_core_low"), row.get("ring_to_core_high"))
+    return number(row["ring_to_core"]) + (f" ({limits})" if limits else "")
+
+
+def _summary(summary: pd.DataFrame) -> list[Fact]:
+    """Return what is known of the section as a whole."""
+    if summary.empty:
+        return []
+    row = {str(key): value for key, value in summary.iloc[0].items()}
+    seen = 100 * row.get("assessable_fraction", float("nan"))
+    per_mm2 = {place: row.get(f"density_effector_{place}_per_mm2") for place in ("niches", "inner", "margin", "stroma")}
+    words = {"niches": "in the niches", "inner": "inside the domain, away from its margin"}
+    words |= {"margin": "in the margin of the domain", "stroma": "in the tissue outside the domain"}
+    facts = [Fact(str(row["grade"]), "", "grade of the whole section")] if isinstance(row.get("grade"), str) else []
+    facts += [Fact(number(seen), "%", "of the domain is assessable")] if is_known(seen) else []
+    facts += [Fact(number(v), "per mm²", f"effectors {words[place]}") for place, v in per_mm2.items() if is_known(v)]
+    mixing = row.get("mixing_score_normalized")
+    if is_known(mixing):
+        facts.append(Fact(number(mixing), "", "normalised mixing of effectors with tumour cells; 1 = at random"))
+    return facts
+
+
+def _covariates(associations: pd.DataFrame) -> str:
+    if "covariates" not in associations or associations.empty:
+        return ""
+    names = str(associations["covariates"].iloc[0]).replace("tumor", "tumour").split()
+    *first, last = [name.replace("_", " ") for name in names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _figures(
+    result: SectionResult, associations: Associations, changes: Sequence[NicheChanges]
+) -> dict[str, Any]:
+    regions, gradients = result.niches.regions, result.niches.gradients
     called = regions[regions["kind"] == "niche"]
     grades: Mapping[str, str] = {str(r): grade_of(g) for r, g in zip(called["region_id"], called["grade"], strict=True)}
-    gradient = gradient_png(result.niches.gradients, grades)
+    tested = [each.channel for each in (*associations.axes, *associations.channels)]
+    names = tested or [change.channel for niche in changes[:1] for change in niche.changes]
+    channel = names[0] if names else ""
+    pictures = {
+        "overview": overview_png(result),
+        "coldness": coldness_png(result) if result.niches.map.assessable.any() else None,
+        "gradient": gradient_png(gradients, grades),
+        "gradient_channel": gradient_png(gradients, grades, f"mean_{channel}", f"{channel}, mean"),
+        "margin": margin_png(result.niches.margin, names[:MAX_DRAWN_CHANNELS]),
+    }
     return {
-        "overview": _embedded(overview_png(result)),
-        "coldness": _embedded(coldness_png(result)) if result.niches.map.assessable.any() else None,
-        "gradient": _embedded(gradient) if gradient else None,
+        **{name: _embedded(png) if png else None for name, png in pictures.items()},
+        "drawn_channel": channel,
         "gradients_left_out": plural(len(grades) - MAX_GRADIENTS, "niche") if len(grades) > MAX_GRADIENTS else None,
         "max_channels": MAX_CHANNELS,
     }

@@ -108,6 +108,10 @@ def _write_tables(result: SectionResult, folder: Path) -> None:
     write_table(niches.regions, folder / "regions.csv")
     write_table(niches.associations, folder / "associations.csv")
     write_table(niches.gradients, folder / "gradients.csv")
+    write_table(niches.margin, folder / "margin.csv")
+    write_table(niches.summary, folder / "summary.csv")
+    if niches.map.hot_labels is not None:
+        write_table(niches.inflamed, folder / "inflamed.csv")
     write_table(niches.cells, folder / "cells.csv")
     write_table(result.channels.table, folder / "channels.csv")
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+from scipy.stats import false_discovery_control
 
 from napari_metime.export.colours import grade_of
-from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
+from napari_metime.section import Alignment, LeftOut, NicheMap, NicheNull, NicheResult, RefinedFrom, SectionResult
 
 MISSING = "–"
 ROUNDED_OFF = 1e-9
 """What is less is left of rounding, as where two landmarks fix a transform."""
+MAX_NAMED = 2
+"""Channels that the sentence of a niche names at most. Our own choice."""
+MAX_Q_MOVED = 0.05
+"""Largest q of a contrast with matched tissue that a sentence names; Benjamini-Hochberg over the niche's channels."""
+MAX_TYPE_NAME = 30
+"""A cell type with a longer name is called an effector cell. Our own choice."""
 Row = Mapping[str, Any]
 
 
-def is_known(value: object) -> bool:
+def is_known(value: object) -> TypeGuard[float]:
     """Whether a cell of a table holds a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
 
@@ -65,20 +74,111 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def niche_sentence(row: Row) -> str:
-    """Say what one niche is, from its row of regions.csv."""
-    found = plural(int(row["n_effector"]), "effector cell")
+def niche_sentences(found: NicheResult) -> list[str]:
+    """Say what each niche is, one sentence a niche: the same in the report, the window and on the command line."""
+    rows = [{str(key): value for key, value in row.items()} for row in found.regions.to_dict("records")]
+    kinds = dict(zip(found.associations["channel"], found.associations["kind"], strict=True))
+    tissue = _tissue_of(next(row for row in rows if row["kind"] == "domain"))
+    effector = _effector_of(found)
+    called = [row for row in rows if row["kind"] == "niche"]
+    return [niche_sentence(row, effector=effector, associated=_associated(row, kinds, tissue)) for row in called]
+
+
+def niche_sentence(row: Row, *, effector: str = "", associated: str = "") -> str:
+    """Say what one niche is, from its row of regions.csv.
+
+    Parameters
+    ----------
+    effector : the name of the only type of effector cell; empty where there are several
+    associated : what goes with the niche, in words
+    """
+    n = int(row["n_effector"])
+    found = f"{n:,} {effector}" if effector else plural(n, "effector cell")
     expected = row["expected_effector"]
     were = "was" if number(expected) == "1" else "were"
     limits = interval(row["rate_ratio_low"], row["rate_ratio_high"], ratio)
-    rate = f"rate ratio {ratio(row['rate_ratio'])}" + (f", 95 % interval {limits}" if limits else "")
+    rate = f"ratio {ratio(row['rate_ratio'])}" + (f", {limits}" if limits else "")
     kind = grade_of(row["grade"])
     kind = "grade undetermined" if kind == "undetermined" else kind
     suppressed = ", suppressed" if row["suppressed"] == "true" else ""
+    goes_with = f"; associated: {associated}" if associated else ""
     return (
         f"Niche {row['region_id']}: {area_mm2(row['area_um2'])} mm², {found} where {number(expected)} {were} expected "
-        f"({rate}), p = {p_value(row['p_region'])}; {kind}{suppressed}."
+        f"({rate}), p = {p_value(row['p_region'])}; {kind}{suppressed}{goes_with}."
     )
+
+
+def _effector_of(found: NicheResult) -> str:
+    names = {str(name) for name in found.cells.loc[found.cells["role"] == "effector", "type"].unique()}
+    name = names.pop() if len(names) == 1 else ""
+    return name if name.isprintable() and len(name) <= MAX_TYPE_NAME else ""
+
+
+def _tissue_of(domain: Row) -> str:
+    """Name what a niche is compared with: a domain of mostly tumour cells is called tumour."""
+    return "tumour" if 2 * domain["n_tumor"] >= domain["n_cells"] else "tissue"
+
+
+def _associated(row: Row, kinds: Mapping[str, str], tissue: str) -> str:
+    """Name the channels that differ most in a niche: from matched tissue where that was tested, else from the rest."""
+    is_matched = any(f"p_moved_{name}" in row for name in kinds)
+    key, against = ("matched_log2fc", f"the matched {tissue}") if is_matched else ("log2fc", "the rest")
+
+    q = moved_q(row, kinds)
+
+    def differs(name: str) -> bool:
+        if not is_known(row.get(f"{key}_{name}")):
+            return False
+        if is_matched:
+            return q.get(name, 1.0) <= MAX_Q_MOVED
+        low, high = row.get(f"log2fc_low_{name}"), row.get(f"log2fc_high_{name}")
+        return is_known(low) and is_known(high) and (low > 0 or high < 0)
+
+    strongest = sorted(filter(differs, kinds), key=lambda name: -abs(row[f"{key}_{name}"]))[:MAX_NAMED]
+    told = [_times(name, row[f"{key}_{name}"], is_logarithmic=kinds[name] in LOGARITHMIC) for name in strongest]
+    return f"{', '.join(told)} {against}" if told else ""
+
+
+def moved_q(row: Row, names: Iterable[str]) -> dict[str, float]:
+    """Return the Benjamini-Hochberg q over the channels of a niche that were compared with matched tissue."""
+    p = {name: row[f"p_moved_{name}"] for name in names if is_known(row.get(f"p_moved_{name}"))}
+    return dict(zip(p, map(float, false_discovery_control(list(p.values()))), strict=True)) if p else {}
+
+
+def _times(name: str, change: float, *, is_logarithmic: bool) -> str:
+    if is_logarithmic:
+        return f"{name} {number(abs(change))} {'above' if change > 0 else 'below'}"
+    return f"{name} {number(2**change)} times"
+
+
+LOGARITHMIC = ("ratio", "axis")
+"""Kinds of channels that are logarithms or z-scores already: their difference of means is no ratio."""
+
+
+def window_sentence(found: NicheMap) -> str:
+    """Say how many effectors the window expects; empty where there is no map."""
+    expected = found.expected[found.assessable]
+    if not expected.size:
+        return ""
+    middle, least = number(float(np.median(expected))), number(float(expected.min()))
+    return f"Where it is assessable, the window expects {middle} effectors (median), {least} at least."
+
+
+def null_sentence(null: NicheNull | None) -> str:
+    """Say what the niches were tested against; empty where there was no test."""
+    if null is None:
+        return ""
+    parts = []
+    if null.depth_slope_per_mm:
+        parts.append(f"per mm deeper their share is {number(math.exp(null.depth_slope_per_mm))} times as large")
+    if null.clumping_sd > 0:
+        parts.append(f"they clump (log s.d. {number(null.clumping_sd)} over {number(null.clumping_scale_um)} µm)")
+    if not parts:
+        return "The effectors outside the niches lie like random labels of the cells, and that was the null."
+    more = ""
+    if null.dispersion > 1:
+        more = f" In a large region that gives {number(null.dispersion)} times the variance of random labels."
+    return f"The null was fitted to the effectors outside the niches: {', and '.join(parts)}.{more}"
 
 
 def headline(result: SectionResult) -> str:

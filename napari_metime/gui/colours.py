@@ -5,6 +5,7 @@ from __future__ import annotations
 NOT_ASSESSABLE_COLOUR = "#7F7F7F"
 TISSUE_COLOUR = "#FFFFFF"
 LEFT_OUT_COLOUR = "#D55E00"
+LYMPHOID_COLOUR = "#B388FF"
 SLOT_COLOURS = {"one": "#F2800D", "red": "#FF4B4B", "green": "#35D05A", "blue": "#5B8CFF"}
 """The places of ions; the layers have pure red, green and blue, these can be told on dark and light ground."""
 LANDMARK_COLOURS = {

@@ -14,13 +14,14 @@ from napari_metime.export.images import contrast_limits
 from napari_metime.gui import layers
 from napari_metime.gui.layers import KEY
 from napari_metime.gui.made import Opened
+from napari_metime.gui.niche_layers import NICHE_MAPS
 from napari_metime.gui.session import Session
 
 Slot = Literal["one", "red", "green", "blue"]
 SLOTS: tuple[Slot, ...] = ("one", "red", "green", "blue")
 NAMES: Mapping[Slot, str] = {"one": "ion", "red": "ion red", "green": "ion green", "blue": "ion blue"}
 KEPT_COLORMAPS = ("cyan", "magenta", "yellow", "bop orange", "bop purple")
-COVERING = ("channel", "coldness", "not assessable", "normalization")
+COVERING = ("channel", "normalization", *NICHE_MAPS)
 
 
 def show_ion(viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[np.float32], *, alone: bool) -> None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
-from napari.utils import Colormap, DirectLabelColormap
-from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
-from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, grade_of
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui.cell_layers import cells_layer, recolour
 from napari_metime.gui.chain import Step
-from napari_metime.gui.colours import LEFT_OUT_COLOUR, NOT_ASSESSABLE_COLOUR, TISSUE_COLOUR
+from napari_metime.gui.colours import LEFT_OUT_COLOUR, TISSUE_COLOUR
 from napari_metime.gui.frame import KEY as KEY
 from napari_metime.gui.frame import MICROMETRES as MICROMETRES
 from napari_metime.gui.landmark_layers import landmark_layers, recolour_rings
 from napari_metime.gui.made import Opened
+from napari_metime.gui.niche_layers import NICHE_KINDS, NICHE_MAPS, label_colours, niche_layers
 from napari_metime.gui.session import Session
-from napari_metime.section import Alignment, Grid, NicheMap, NicheResult, Tissue
+from napari_metime.section import Alignment, Grid, Tissue
 
 ORDER = (
     "microscopy",
@@ -33,18 +31,19 @@ ORDER = (
     "channel",
     "ion",
     "kept",
-    "not assessable",
-    "coldness",
+    *NICHE_MAPS,
     "tissue",
     "left out",
     "niches",
+    "lymphoid structures",
+    "inflamed regions",
     "cells",
     "cells to align",
     "comparison",
     "landmarks",
 )
-COLDNESS_OPACITIES = (0.0, 0.45, 0.85, 1.0)
-"""Where it is not cold, what lies below shows through."""
+COVERING = ("channel", "normalization", "ion", "kept", *NICHE_MAPS)
+"""What hides a channel, or would be hidden by it."""
 
 
 def on_grid(grid: Grid) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def show_channel(viewer: ViewerModel, session: Session, name: str) -> None:
     if channel is None:
         return
     for other in viewer.layers:
-        if other.metadata.get(KEY) in ("channel", "normalization", "ion", "kept", "coldness", "not assessable"):
+        if other.metadata.get(KEY) in COVERING:
             other.visible = False
     tissue: Tissue = session.value("tissue")
     placed = on_grid(session.value("data").dataset.grid)
@@ -155,7 +154,7 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
     layer = Labels(
         tissue.mask.astype(np.uint8),
         name="tissue",
-        colormap=_label_colours({1: TISSUE_COLOUR}),
+        colormap=label_colours({1: TISSUE_COLOUR}),
         opacity=0.6,
         metadata={KEY: "tissue"},
         **on_grid(session.value("data").dataset.grid),
@@ -173,7 +172,7 @@ def show_left_out(viewer: ViewerModel, session: Session) -> None:
     layer = Labels(
         session.left_out_mask.astype(np.uint8),
         name="left out",
-        colormap=_label_colours({1: LEFT_OUT_COLOUR}),
+        colormap=label_colours({1: LEFT_OUT_COLOUR}),
         opacity=0.55,
         metadata={KEY: "left out"},
         **on_grid(session.value("data").dataset.grid),
@@ -230,68 +229,11 @@ def remove(viewer: ViewerModel, kind: str) -> None:
 
 
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
-    result: NicheResult = session.value("niches")
-    placed = on_grid(session.value("data").dataset.grid)
-    _put_or_remove(viewer, "not assessable", _not_assessable_layer(result.map, placed))
-    put(viewer, _coldness_layer(result.map, placed))
-    rows = result.regions[result.regions["kind"] == "niche"]
-    grades = dict(zip(rows["region_id"].astype(int), rows["grade"], strict=True))
-    layer = Labels(
-        result.map.labels,
-        name="niches",
-        features=rows.assign(index=rows["region_id"].astype(int)).reset_index(drop=True),
-        colormap=_label_colours({label: GRADE_COLOURS[grade_of(grade)] for label, grade in grades.items()}),
-        opacity=1.0,
-        metadata={KEY: "niches"},
-        **placed,
-    )
-    layer.contour = 1
-    put(viewer, layer)
-
-
-def _coldness_layer(found: NicheMap, placed: Mapping[str, Any]) -> Image:
-    _, high = contrast_limits(found.coldness, found.assessable)
-    return Image(
-        found.coldness,
-        name="coldness",
-        colormap=_coldness_colormap(),
-        contrast_limits=(0.0, max(high, 1.0)),
-        metadata={KEY: "coldness"},
-        **placed,
-    )
-
-
-def _coldness_colormap() -> Colormap:
-    colours = np.asarray(transform_color(list(COLDNESS_COLOURS)))
-    colours[:, 3] = COLDNESS_OPACITIES
-    return Colormap(colours, name="metime-coldness", nan_color=(0, 0, 0, 0))
-
-
-def _not_assessable_layer(found: NicheMap, placed: Mapping[str, Any]) -> Labels | None:
-    unknown = found.domain & ~found.assessable
-    if not unknown.any():
-        return None
-    return Labels(
-        unknown.astype(np.uint8),
-        name="not assessable",
-        colormap=_label_colours({1: NOT_ASSESSABLE_COLOUR}),
-        metadata={KEY: "not assessable"},
-        **placed,
-    )
-
-
-def _put_or_remove(viewer: ViewerModel, kind: str, layer: Layer | None) -> None:
-    """Put a layer where there is something to show; else remove the former one of its kind."""
-    if layer is not None:
+    made = niche_layers(session.value("niches"), on_grid(session.value("data").dataset.grid))
+    for layer in made:
         put(viewer, layer)
-    elif (former := find(viewer, kind)) is not None:
-        viewer.layers.remove(former)
-
-
-def _label_colours(colours: Mapping[int, str]) -> DirectLabelColormap:
-    every: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    every.update(colours.items())
-    return DirectLabelColormap(color_dict=every)
+    for kind in set(NICHE_KINDS).difference(layer.metadata[KEY] for layer in made):
+        remove(viewer, kind)
 
 
 def put(viewer: ViewerModel, layer: Layer) -> None:

@@ -12,7 +12,7 @@ from superqt import QElidingLabel
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.words import plural
 from napari_metime.gui.cell_layers import type_colours
-from napari_metime.gui.colours import LEFT_OUT_COLOUR, NOT_ASSESSABLE_COLOUR, OTHER_TYPES_COLOUR
+from napari_metime.gui.colours import LEFT_OUT_COLOUR, LYMPHOID_COLOUR, NOT_ASSESSABLE_COLOUR, OTHER_TYPES_COLOUR
 from napari_metime.gui.made import Aligned
 from napari_metime.gui.session import Session
 from napari_metime.section import NicheResult
@@ -29,6 +29,7 @@ class Legend(QWidget):
         self.types = TypeGrid()
         self.grades = {grade: _line([(f"{grade} niche", colour)]) for grade, colour in GRADE_COLOURS.items()}
         self.left_out = _line([("left out", LEFT_OUT_COLOUR)])
+        self.lymphoid = _line([("lymphoid structure", LYMPHOID_COLOUR)])
         self.coldness = ColdnessBar()
         grades = QHBoxLayout()
         grades.setSpacing(10)
@@ -42,6 +43,7 @@ class Legend(QWidget):
         box.addWidget(self.types)
         box.addLayout(grades)
         box.addWidget(self.left_out)
+        box.addWidget(self.lymphoid)
         box.addWidget(self.coldness)
         self.refresh()
 
@@ -59,6 +61,8 @@ class Legend(QWidget):
         for grade, widget in self.grades.items():
             widget.setVisible(grade in found)
         self.coldness.setVisible(niches is not None and bool(niches.map.assessable.any()))
+        structures = None if niches is None else niches.map.lymphoid
+        self.lymphoid.setVisible(structures is not None and bool(structures.any()))
         has_left_out = self._session.outlined is not None and bool(self._session.outlined.left_out.any())
         self.left_out.setVisible(has_left_out)
         self.setVisible(shows_cells or niches is not None or has_left_out)

@@ -1,4 +1,4 @@
-"""The lower dock: spectrum, metabolites, regions, gradients and log, linked with the layers both ways."""
+"""The lower dock: spectrum, tables and plots of the results, and the log, linked with the layers both ways."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from napari_metime.gui import layers
+from napari_metime.gui.associations import AssociationView
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.calibration import CalibrationView
 from napari_metime.gui.chain import Step
@@ -34,7 +35,10 @@ EMPTY = {
     "what came of it stands here.",
     "Metabolites": "What this file can show of the panel stands here after step 3.",
     "Regions": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
-    "Gradients": "How cells and metabolites change with the distance from a niche stands here after step 6.",
+    "Gradient": "How cells and metabolites change with the distance from a niche, and across the tumour margin, stands "
+    "here after step 6.",
+    "Association": "Which channels go with coldness stands here after step 6: how strongly, how surely, and which "
+    "could not be tested.",
 }
 MIN_HEIGHT, START_HEIGHT = 230, 290
 
@@ -47,7 +51,7 @@ class LowerDock(DockedWidget):
         self.setObjectName("metime")
         self.bench, self.session = bench, bench.session
         self.spectrum, self.gradients = SpectrumTab(bench), GradientPlot()
-        self.calibration = CalibrationView()
+        self.calibration, self.associations = CalibrationView(), AssociationView()
         self.metabolites, self.regions = FrameView(sortable=True), FrameView()
         self.log = QPlainTextEdit("\n".join(self.session.log))
         self.log.setReadOnly(True)
@@ -58,7 +62,8 @@ class LowerDock(DockedWidget):
             ("Calibration", self.calibration),
             ("Metabolites", self.metabolites),
             ("Regions", self.regions),
-            ("Gradients", self.gradients),
+            ("Gradient", self.gradients),
+            ("Association", self.associations),
         ):
             self._stacks[name] = _or_words(widget, EMPTY[name])
             self.tabs.addTab(self._stacks[name], name)
@@ -113,6 +118,7 @@ class LowerDock(DockedWidget):
         viewer.events.theme.connect(self._on_theme)
         self.metabolites.row_chosen.connect(self._on_metabolite)
         self.spectrum.plot.ion_chosen.connect(self._show_channel)
+        self.associations.channel_chosen.connect(self._show_channel)
         self.regions.row_chosen.connect(self._on_region)
         self.on_close(disconnecting(partial(bench.session.logged.disconnect, missing_ok=True), self._on_logged))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
@@ -128,17 +134,22 @@ class LowerDock(DockedWidget):
             self._show_tab("Metabolites")
         if isinstance(value, NicheResult):
             self.regions.show_frame(region_frame(value.regions), region_columns(value.regions))
-            grades = dict(zip(value.regions["region_id"].astype(str), value.regions["grade"], strict=True))
-            self.gradients.show_gradients(value.gradients, grades)
-            self._stacks["Gradients"].setCurrentIndex(0 if len(value.gradients) else 1)
+            niches = value.regions[value.regions["kind"] == "niche"]
+            grades = dict(zip(niches["region_id"].astype(str), niches["grade"], strict=True))
+            self.gradients.show_gradients(value.gradients, grades, value.margin)
+            self._stacks["Gradient"].setCurrentIndex(0 if len(value.gradients) + len(value.margin) else 1)
+            channels: ChannelSet = self.session.value("metabolites")
+            self.associations.show_associations(value.associations, channels.table)
+            self._stacks["Association"].setCurrentIndex(0 if len(value.associations) else 1)
             self._show_tab("Regions")
 
     def _on_cleared(self) -> None:
         """Show nothing of the former section."""
         for table in (self.metabolites, self.regions):
             table.show_frame(pd.DataFrame(), ())
-        self.gradients.show_gradients(pd.DataFrame(), {})
-        for name in ("Calibration", "Metabolites", "Regions", "Gradients"):
+        self.gradients.show_gradients(pd.DataFrame(), {}, pd.DataFrame())
+        self.associations.show_associations(pd.DataFrame(), pd.DataFrame())
+        for name in ("Calibration", "Metabolites", "Regions", "Gradient", "Association"):
             self._stacks[name].setCurrentIndex(1)
 
     def _show_opened(self, opened: Opened) -> None:
@@ -161,6 +172,9 @@ class LowerDock(DockedWidget):
 
     def _show_channel(self, name: str) -> None:
         layers.show_channel(self.bench.viewer, self.session, name)
+        self.associations.select(name)
+        self.gradients.show_channel(name)
+        self.metabolites.select_where("channel", name)
 
     def _on_region(self, row: int) -> None:
         region = self.regions.frame_model.frame.iloc[row]
@@ -178,7 +192,8 @@ class LowerDock(DockedWidget):
     def _on_theme(self) -> None:
         theme = self.bench.viewer.theme
         self.setStyleSheet(style_sheet(theme))
-        for plot in (self.spectrum.plot.plot, self.calibration.plot, self.gradients.plot):
+        plots = (self.spectrum.plot.plot, self.calibration.plot, self.gradients.plot)
+        for plot in (*plots, self.associations.volcano.plot, self.associations.bars.plot):
             follow_theme(plot, theme)
 
 

@@ -11,9 +11,10 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel,
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
+from napari_metime.export.associations import axis_of, panel_axes, r_limits, rank_of
 from napari_metime.export.colours import GRADE_COLOURS, grade_of
-from napari_metime.export.words import MISSING, area_mm2, count, interval, is_known, number, signed
-from napari_metime.section import Channel, ChannelSet
+from napari_metime.export.words import MISSING, area_mm2, count, interval, is_known, number, p_value, ratio, signed
+from napari_metime.section import DESCRIPTIVE_COLUMNS, Channel, ChannelSet
 
 
 class Column(NamedTuple):
@@ -31,6 +32,10 @@ def _text(value: Any) -> str:
 
 def _yes_or_no(value: Any) -> str:
     return {"true": "yes", "false": "no"}.get(str(value).lower(), _text(value))
+
+
+def _status(value: Any) -> str:
+    return {"tested": "yes", "not_testable": "not testable", "not_measured": "not measured"}.get(value, _text(value))
 
 
 def _mz(value: Any) -> str:
@@ -52,10 +57,38 @@ REGION_COLUMNS = (
     Column("rate_ratio", "Rate ratio", number, "Effector share among cells, against the rest"),
     Column("rate_ratio_interval", "95 % interval", _text),
     Column("density_ratio", "Density ratio", number, "Effectors per mm², against the rest"),
-    Column("p_region", "p", number, "Family-wise over the section"),
+    Column("p_region", "p", p_value, "Family-wise over the section, against the section's own null"),
     Column("density_effector_per_mm2", "Effectors per mm²", number),
     Column("density_suppressor_per_mm2", "Suppressors per mm²", number),
     Column("density_tumor_per_mm2", "Tumour cells per mm²", number),
+)
+FURTHER_REGION_COLUMNS = (
+    Column("p_region_labelling", "p, plain labels", p_value, "Family-wise, against random labelling of the cells"),
+    Column("stability", "Overlap", ratio, "Least Dice overlap with the searches by windows two thirds and 1.5 as wide"),
+    Column("called_share", "Called again", _percent, "Share of the redrawn sections in which it is called"),
+    Column("area_core_um2", "Core (mm²)", area_mm2, "Pixels that belong to the niche with a probability of 0.8"),
+    Column("membership_mean", "Membership", ratio, "Mean probability of its pixels to belong to a cold region"),
+    Column("ring_to_core", "Ring / niche", number, "Effectors per mm² around the niche over those in it"),
+    Column("q_suppressed", "q, suppressed", p_value, "Random labelling within suppressors and effectors"),
+    Column("distance_to_margin_um", "To margin (µm)", number, "Median distance to the domain's border; inside < 0"),
+    Column("distance_to_lymphoid_um", "To lymphoid (µm)", number, "Distance to the nearest lymphoid structure"),
+)
+DESCRIPTIVE_SIGN = " †"
+DESCRIPTIVE = "Descriptive: regions were chosen by this, or by what it follows from; do not test it again."
+ASSOCIATION_COLUMNS = (
+    Column("channel", "Channel", _text, "Click a row to show its image"),
+    Column("r_partial", "Partial r", signed, "Correlation with coldness, once the covariates are taken out of both"),
+    Column("r_interval", "95 % interval", _text, "Of the partial r, by the effective sample"),
+    Column("q", "q", p_value, "Benjamini-Hochberg of the larger p, within axis scores and within other channels"),
+    Column("status", "Tested", _status),
+    Column("reason", "Why not, or how", _text),
+    Column("axis", "Axis", _text, "Metabolic programme"),
+    Column("kind", "Kind", _text),
+    Column("ess", "Effective sample", count, "How many independent pixels the maps are worth"),
+    Column("p_shift", "p, shifts", p_value, "By random shifts of one map over the other"),
+    Column("p_modified_t", "p, modified t", p_value, "Clifford-Richardson-Hémon and Dutilleul: the screen"),
+    Column("r", "r", signed, "Correlation with coldness, nothing taken out"),
+    Column("peak_shift_um", "Peak at (µm)", number, "The shift at which it correlates most; 0 if well aligned"),
 )
 CHANNEL_COLUMNS = (
     Column("channel", "Metabolite", _text),
@@ -72,10 +105,47 @@ CHANNEL_COLUMNS = (
 
 
 def region_columns(regions: pd.DataFrame) -> tuple[Column, ...]:
-    """Return the columns of the regions table, those of the channels last."""
+    """Return the columns of the regions table, those of the channels last; what a region was chosen by is marked."""
+    known = [column for column in FURTHER_REGION_COLUMNS if column.key in regions and regions[column.key].notna().any()]
     names = [column.removeprefix("log2fc_") for column in regions.columns if _is_change(column)]
     about = "inside the niche against the rest"
-    return (*REGION_COLUMNS, *(Column(f"log2fc_{name}", f"log₂ {name}", signed, f"{name}: {about}") for name in names))
+    changes = [column for name in names for column in _of_channel(name, about)]
+    return tuple(_marked(column) for column in (*REGION_COLUMNS, *known, *changes))
+
+
+def _of_channel(name: str, about: str) -> tuple[Column, ...]:
+    """Return the columns of a channel; a table without the last two shows the first."""
+    return (
+        Column(f"log2fc_{name}", f"log₂ {name}", signed, f"{name}: {about}"),
+        Column(f"matched_log2fc_{name}", "matched", signed, f"{name}: against tissue as deep and as tumour-rich"),
+        Column(f"p_moved_{name}", "p, moved", p_value, f"{name}: the same shape moved to other places of the domain"),
+    )
+
+
+def _marked(column: Column) -> Column:
+    if column.key not in DESCRIPTIVE_COLUMNS:
+        return column
+    told = f"{column.help}. {DESCRIPTIVE}" if column.help else DESCRIPTIVE
+    return column._replace(header=column.header + DESCRIPTIVE_SIGN, help=told)
+
+
+def association_frame(associations: pd.DataFrame, channels: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of associations.csv with axis and interval: tested ones by their q, then the others.
+
+    Parameters
+    ----------
+    channels : the rows of channels.csv, which name the axis of a channel
+    """
+    of_panel = panel_axes(channels)
+    rows = [{str(key): value for key, value in row.items()} for row in associations.to_dict("records")]
+    order = {"tested": 0, "not_testable": 1}
+    rows.sort(key=lambda row: (order.get(row["status"], 2), *rank_of(row)))
+    for row in rows:
+        row["axis"] = axis_of(str(row["channel"]), of_panel)
+        row["r_low"], row["r_high"] = r_limits(row)
+        row["r_interval"] = interval(row["r_low"], row["r_high"], signed)
+    needed = ["channel", "kind", "status", "r_partial", "q", "axis", "r_low", "r_high", "r_interval"]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys([*associations.columns, *needed])))
 
 
 def region_frame(regions: pd.DataFrame) -> pd.DataFrame:
@@ -152,7 +222,7 @@ class FrameModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column.key in self._numeric and not isinstance(value, bool):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and column.key == "grade" and isinstance(value, str) and value:
-            return _swatch(GRADE_COLOURS[grade_of(value)])
+            return swatch(GRADE_COLOURS[grade_of(value)])
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -168,6 +238,8 @@ class FrameView(QTableView):
     """A table whose rows can be chosen; emits the row of the data frame."""
 
     row_chosen = Signal(int)
+    row_current = Signal(int)
+    """Another row has become the current one, by mouse or keyboard."""
 
     def __init__(self, *, sortable: bool = False) -> None:
         super().__init__()
@@ -186,6 +258,7 @@ class FrameView(QTableView):
         self.setWordWrap(False)
         self.clicked.connect(self._on_index)
         self.activated.connect(self._on_index)
+        self.selectionModel().currentRowChanged.connect(self._on_current)
 
     def show_frame(self, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
         """Show another frame."""
@@ -201,11 +274,22 @@ class FrameView(QTableView):
         self.selectRow(index.row())
         self.scrollTo(index)
 
+    def select_where(self, key: str, value: str) -> None:
+        """Select the first row of the data frame with a text in a column, where there is one."""
+        frame = self.frame_model.frame
+        if key in frame and (is_it := frame[key].astype(str) == value).any():
+            self.select(int(np.flatnonzero(is_it)[0]))
+
+    def _on_current(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.row_current.emit(self._proxy.mapToSource(index).row())
+
     def _on_index(self, index: QModelIndex) -> None:
         self.row_chosen.emit(self._proxy.mapToSource(index).row())
 
 
-def _swatch(colour: str) -> QIcon:
+def swatch(colour: str) -> QIcon:
+    """Return a patch of one colour."""
     patch = QPixmap(11, 11)
     patch.fill(QColor(colour))
     return QIcon(patch)

@@ -9,7 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from napari_metime.export.words import alignment_sentence, is_known, niche_sentence, plural
+from napari_metime.export.words import (
+    alignment_sentence,
+    is_known,
+    niche_sentences,
+    null_sentence,
+    plural,
+    window_sentence,
+)
 from napari_metime.export.words import number as written
 from napari_metime.gui.chain import Step, number
 from napari_metime.gui.made import Aligned, Opened
@@ -57,6 +64,9 @@ CONTROLS = {
     "microscopy.path": "Microscopy (step 5)",
     "microscopy.pixel_size_um": "Image pixel (step 5)",
     "niches.domain": "Look in (step 6)",
+    "niches.mask_lymphoid": "Mask lymphoid (step 6)",
+    "niches.min_tumor_fraction": "Tumour fraction (step 6)",
+    "niches.reference": "Counted among (step 6)",
     "niches.radius_um": "Window radius (step 6)",
     "tissue.method": "Method (step 2)",
 }
@@ -112,8 +122,8 @@ def in_sentences(value: Any) -> tuple[str, ...]:
     if isinstance(value, Aligned):
         return (alignment_sentence(value.alignment, value.source_unit),)
     if isinstance(value, NicheResult):
-        rows = [row.to_dict() for _, row in _niche_rows(value).iterrows()]
-        return (_sentence(value.map.note), *(niche_sentence({str(key): v for key, v in row.items()}) for row in rows))
+        about = (_sentence(value.map.note), window_sentence(value.map), null_sentence(value.map.null))
+        return (*niche_sentences(value), " ".join(text for text in about if text))
     if isinstance(value, Path):
         return (f"Written to {value}",)
     return ()

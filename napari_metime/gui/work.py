@@ -235,7 +235,7 @@ def _find_niches(session: Session) -> Work:
         niches,
         section_id=section.id,
         covariates=covariates,
-        alignment_error_um=aligned.alignment.error_um,
+        alignment=aligned.alignment,
         microscopy=place(),
         seed=seed,
         on_progress=on_progress,

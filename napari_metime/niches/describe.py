@@ -9,9 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.niches.associations import association_rows
+from napari_metime.niches.contrasts import contrast_rows
 from napari_metime.niches.domain import signed_distance_um
-from napari_metime.niches.gradients import gradient_rows
-from napari_metime.niches.regions import region_rows
+from napari_metime.niches.grades import OUR_CUTOFFS
+from napari_metime.niches.gradients import gradient_rows, margin_rows
+from napari_metime.niches.regions import RegionInputs, inflamed_rows, region_rows
+from napari_metime.niches.summary import section_summary
+from napari_metime.recipe import GradesRecipe
 from napari_metime.section import CellTable, ChannelSet, Grid, LeftOut, NicheMap, NicheResult, Progress, no_progress
 
 MAX_MISSED_SHARE = 0.2
@@ -27,55 +31,58 @@ def describe_niches(
     *,
     section_id: str,
     covariates: tuple[str, ...] = (),
+    grades: GradesRecipe = OUR_CUTOFFS,
     left_out: tuple[LeftOut, ...] = (),
     seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> NicheResult:
-    """Make the tables of a section: regions, associations, gradients, cells.
+    """Make the tables of a section: regions, associations, gradients, cells, summary, margin, inflamed.
 
     Parameters
     ----------
     tissue : ndarray of shape (rows, cols), bool: without what was left out
     cells : CellTable in section µm
+    grades : the cut-offs of grades and summary
     left_out : where nothing can be said; the cells there are counted, and are in no region and at no distance
-    seed : of the block bootstrap
+    seed : of every random draw
     """
     pixel = grid.pixel_of(cells.x, cells.y)
     margin_um = signed_distance_um(niches.domain, grid.spacing_um)
     on_progress(0.0, "describing the niches")
-    regions = region_rows(
-        grid,
-        tissue,
-        niches,
-        cells,
-        pixel,
-        margin_um,
-        channels.channels,
-        section_id=section_id,
-        rng=np.random.default_rng([seed, 2]),
-    )
-    on_progress(0.6, "measuring gradients")
-    gradients = gradient_rows(
-        grid,
-        tissue,
-        niches,
-        cells,
-        pixel,
-        channels.channels,
-        section_id=section_id,
-        rng=np.random.default_rng([seed, 3]),
-    )
+    inputs = RegionInputs(grid, tissue, niches, cells, pixel, margin_um, channels.channels)
+    errors = inputs.errors()
+    on_progress(0.4, "comparing the niches with the rest")
+    summary = section_summary(inputs, section_id=section_id, cutoffs=grades)
+    section_grade = _in_regions(summary["grade"].iloc[0])
+    regions = region_rows(inputs, errors, section_id=section_id, section_grade=section_grade, cutoffs=grades)
+    on_progress(0.6, "comparing the niches with matched tissue")
+    regions = pd.concat([regions, contrast_rows(inputs)], axis=1)
+    on_progress(0.7, "measuring gradients")
+    gradients = gradient_rows(inputs, errors, section_id=section_id)
+    margin = margin_rows(inputs, errors, section_id=section_id)
     on_progress(0.9, "writing the tables")
     reason, left_out = _cells_left_out(left_out, pixel)
     return NicheResult(
         map=niches,
         regions=regions,
-        associations=association_rows(niches, channels, section_id=section_id, covariates=covariates),
+        associations=association_rows(inputs, channels, section_id=section_id, covariates=covariates),
         gradients=gradients,
         cells=_cell_rows(grid, niches, cells, np.where(reason < 0, pixel, -1), margin_um),
-        warnings=(*_tell_left_out(left_out, cells.n_cells), *_warn(tissue, cells, pixel)),
+        warnings=(
+            *_tell_left_out(left_out, cells.n_cells),
+            *_warn(tissue, cells, pixel),
+            *_tell_depth(niches, covariates),
+        ),
         left_out=left_out,
+        summary=summary,
+        margin=margin,
+        inflamed=inflamed_rows(inputs, section_id=section_id),
     )
+
+
+def _in_regions(grade: str) -> str:
+    """Return the section's grade in the words of regions.csv, which has none for inflamed."""
+    return grade if grade in ("desert", "excluded", "mixed") else "undetermined"
 
 
 def _cell_rows(
@@ -122,6 +129,17 @@ def _tell_left_out(left_out: tuple[LeftOut, ...], n_cells: int) -> tuple[str, ..
         return ()
     n = sum(part.n_cells for part in left_out)
     return (f"{n:,} of {n_cells:,} cells lie where nothing can be said and count nowhere: {'; '.join(parts)}.",)
+
+
+def _tell_depth(niches: NicheMap, covariates: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell that effectors change with depth, which associations do not allow for unless they are asked to."""
+    if niches.null is None or niches.null.depth_slope_per_mm == 0 or "depth" in covariates:
+        return ()
+    per_mm = np.exp(niches.null.depth_slope_per_mm)
+    return (
+        f"The effectors change with the depth in the domain ({per_mm:.2g} times per mm). A channel that does so too "
+        "will seem to go with coldness; add depth to associations.covariates to take that away.",
+    )
 
 
 def _warn(tissue: NDArray[np.bool_], cells: CellTable, pixel: NDArray[np.intp]) -> tuple[str, ...]:

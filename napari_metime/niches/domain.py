@@ -12,19 +12,26 @@ from napari_metime.errors import TissueError
 BANDWIDTH_UM = 50.0
 """Gaussian bandwidth of the tumour fraction. Our default."""
 MIN_TUMOR_FRACTION = 0.5
-"""Tumour cells among all cells from which tissue is tumour bed. Our default."""
+"""Tumour cells among all cells from which tissue is tumour bed; ``niches.min_tumor_fraction``. Our default."""
 MIN_RELATIVE_DENSITY = 0.1
 """Below this share of the median cell density tissue counts as acellular (necrosis, holes). Our default."""
 MIN_PIECE_UM2 = 10_000.0
+"""Smaller pieces of a bed cannot hold a niche. Our default."""
+_NO_CELLS = 1e-9
+"""Blurred cells per pixel that are rounding, not cells."""
 
 
 def tumor_bed(
-    tissue: NDArray[np.bool_], cells: NDArray[np.int64], tumor_cells: NDArray[np.int64], spacing_um: tuple[float, float]
+    tissue: NDArray[np.bool_],
+    cells: NDArray[np.int64],
+    tumor_cells: NDArray[np.int64],
+    spacing_um: tuple[float, float],
+    *,
+    min_fraction: float = MIN_TUMOR_FRACTION,
 ) -> NDArray[np.bool_]:
-    """Tissue whose kernel tumour fraction is at least one half.
+    """Tissue whose kernel tumour fraction is at least ``min_fraction``.
 
-    fraction(u) = sum_T K_h(u - x_i) / sum_N K_h(u - x_i), K a Gaussian (Kelsall & Diggle 1995,
-    Bernoulli 1:3). Small holes are filled, pieces below 0.01 mm² dropped, acellular tissue left out.
+    Holes below a circle of 50 µm radius are filled, pieces below 0.01 mm² dropped, acellular tissue left out.
 
     Parameters
     ----------
@@ -42,28 +49,70 @@ def tumor_bed(
             "expected tumor cells in the tissue to outline the tumour bed, found none; "
             "list their types in cells.roles.tumor or set niches.domain: tissue"
         )
-    all_cells, of_tumor = (_blur(image * tissue, spacing_um) for image in (cells, tumor_cells))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bed = tissue & (of_tumor >= MIN_TUMOR_FRACTION * all_cells) & (of_tumor > 0)
+    bed = tumor_fraction(tissue, cells, tumor_cells, spacing_um) >= min_fraction  # NaN, where no cell is near, is not
     area = spacing_um[0] * spacing_um[1]
-    bed = remove_small_holes(bed, max_size=int(np.pi * BANDWIDTH_UM**2 / area)) & tissue
+    bed = remove_small_holes(bed, max_size=int(np.pi * BANDWIDTH_UM**2 / area)) & cellular(tissue, cells, spacing_um)
     bed = remove_small_objects(bed, max_size=max(int(MIN_PIECE_UM2 / area), 9))
-    bed &= cellular(tissue, cells, spacing_um)
     if not bed.any():
         raise TissueError(
-            "expected a tumour bed (tissue with at least half tumor cells) of 0.01 mm², found none; "
-            "check cells.roles.tumor or set niches.domain: tissue"
+            f"expected a tumour bed (tissue with at least {min_fraction:.0%} tumor cells) of 0.01 mm², found none; "
+            "check cells.roles.tumor and niches.min_tumor_fraction, or set niches.domain: tissue"
         )
     return np.asarray(bed, dtype=bool)
 
 
+def tumor_fraction(
+    tissue: NDArray[np.bool_], cells: NDArray[np.int64], tumor_cells: NDArray[np.int64], spacing_um: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Kernel tumour fraction of the tissue; NaN off it and where no cell is near.
+
+    fraction(u) = sum_T K(u - x_i) / sum_N K(u - x_i), K a Gaussian of 50 µm (Kelsall & Diggle 1995, Bernoulli
+    1:3). The edge of the tissue takes the same share from both sums, so their ratio is corrected for it.
+
+    Parameters
+    ----------
+    tissue : ndarray of shape (rows, cols), bool
+    cells, tumor_cells : ndarray of shape (rows, cols): cells per pixel
+    spacing_um : (y, x)
+    """
+    all_cells, of_tumor = (_blur(image * tissue, spacing_um) for image in (cells, tumor_cells))
+    known = tissue & (all_cells > _NO_CELLS)
+    return np.asarray(np.where(known, of_tumor / np.where(known, all_cells, 1.0), np.nan))
+
+
 def cellular(tissue: NDArray[np.bool_], cells: NDArray[np.int64], spacing_um: tuple[float, float]) -> NDArray[np.bool_]:
     """Tissue with at least a tenth of the median cell density: where no cell lies, nothing can be cold."""
-    covered = _blur(tissue.astype(np.float64), spacing_um)
-    density = _blur(cells * tissue, spacing_um) / np.maximum(covered, 1e-12)
-    inhabited = density[tissue & (density > 1e-9)]
+    density = cell_density(tissue, cells, spacing_um)
+    inhabited = density[tissue & (density > _NO_CELLS)]
     typical = float(np.median(inhabited)) if inhabited.size else 0.0
-    return np.asarray(tissue & (density >= MIN_RELATIVE_DENSITY * typical) & (density > 1e-9))
+    return np.asarray(tissue & (density >= MIN_RELATIVE_DENSITY * typical) & (density > _NO_CELLS))
+
+
+def cell_density(
+    tissue: NDArray[np.bool_], cells: NDArray[np.int64], spacing_um: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Kernel density of the cells on the tissue, per pixel.
+
+    density(u) = sum_N K(u - x_i) / sum over tissue of K(u - v): the blur is divided by that of the tissue, so its
+    edge and its holes do not look thinly settled (Diggle 1985, J R Stat Soc C 34:138).
+    """
+    covered = _blur(tissue.astype(np.float64), spacing_um)
+    return np.asarray(_blur(cells * tissue, spacing_um) / np.maximum(covered, 1e-12))
+
+
+def near(
+    region: NDArray[np.bool_], reach_um: float, spacing_um: tuple[float, float]
+) -> tuple[slice, slice]:
+    """Return the part of the grid within ``reach_um`` of a region: what lies near it is measured there, exactly.
+
+    The part has a further pixel on each side where there is one, so that the region's border is in it.
+    """
+    box = ndimage.find_objects(region.astype(np.int8))
+    if not box:
+        return slice(0, 0), slice(0, 0)
+    more = [int(reach_um / step) + 2 for step in spacing_um]
+    row, col = (slice(max(s.start - n, 0), s.stop + n) for s, n in zip(box[0], more, strict=True))
+    return row, col
 
 
 def signed_distance_um(region: NDArray[np.bool_], spacing_um: tuple[float, float]) -> NDArray[np.float64]:

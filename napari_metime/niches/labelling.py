@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,9 @@ from napari_metime.section import Progress, Role, no_progress
 
 FORMING_P = 0.05
 """Local p below which a window may belong to a cluster. Our default."""
-_BATCH_PIXELS = 4_000_000
+SMALLEST_P = {"lower": 1e-300, "upper": 1e-9}
+"""Smaller tails count as this: the upper one is one minus a sum, which rounding makes unsure below."""
+FAR_SDS = 8.0
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 COUNTED_ROLES: tuple[Role, ...] = ("effector", "suppressor", "tumor")
 
@@ -58,19 +62,37 @@ def count_cells(pixel: NDArray[np.intp], is_effector: NDArray[np.bool_], domain:
 
 
 class LocalEvidence:
-    """-log10 of the lower tail P(X <= x), X hypergeometric, looked up where it is below ``FORMING_P``.
+    """-log10 of a tail of X, hypergeometric, looked up where it is below ``FORMING_P``.
 
     Parameters
     ----------
     n_cells, n_effector : N and K of the domain
     in_window : ndarray of shape (rows, cols): n of each window; windows where ``where`` is False give 0
+    tail : "lower", P(X <= x), or "upper", P(X >= x)
     """
 
-    def __init__(self, n_cells: int, n_effector: int, in_window: NDArray[np.int64], where: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        n_cells: int,
+        n_effector: int,
+        in_window: NDArray[np.int64],
+        where: NDArray[np.bool_],
+        *,
+        tail: Literal["lower", "upper"] = "lower",
+    ) -> None:
         sizes, row = np.unique(in_window[where], return_inverse=True)
+        mean = sizes.max(initial=0) * n_effector / max(n_cells, 1)
         self._where = where
         self._row = row
-        self._table = _evidence_table(n_cells, n_effector, sizes)
+        if tail == "lower":  # beyond the mean of the largest window no tail is small
+            p = lower_tails(n_cells, n_effector, sizes, int(min(mean, n_effector)) + 1)
+        else:
+            highest = int(min(mean + FAR_SDS * np.sqrt(mean) + FAR_SDS**2, n_effector))
+            below = lower_tails(n_cells, n_effector, sizes, highest)[:, :-1]
+            p = np.pad(1 - below, ((0, 0), (1, 0)), constant_values=1)
+        self._table = np.where(p < FORMING_P, -np.log10(np.maximum(p, SMALLEST_P[tail])), 0.0)
+        if tail == "lower":
+            self._table[:, -1] = 0.0
 
     def __call__(self, found: NDArray[np.int64]) -> NDArray[np.float64]:
         """Evidence of windows that hold ``found`` effectors, shape (rows, cols); 0 where p >= ``FORMING_P``."""
@@ -80,10 +102,9 @@ class LocalEvidence:
         return image
 
 
-def _evidence_table(n_cells: int, n_effector: int, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """-log10 P(X <= x) for each window size (rows) and x (columns); the last column is all 0."""
-    mean = sizes.max(initial=0) * n_effector / max(n_cells, 1)
-    x = np.arange(int(min(mean, n_effector)) + 2)
+def lower_tails(n_cells: int, n_effector: int, sizes: NDArray[np.int64], highest: int) -> NDArray[np.float64]:
+    """P(X <= x), X hypergeometric, for each window size (rows) and x = 0 to ``highest`` (columns)."""
+    x = np.arange(highest + 1)
     n = sizes[:, None]
 
     def log_choose(a: NDArray[np.int64] | int, b: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -92,67 +113,53 @@ def _evidence_table(n_cells: int, n_effector: int, sizes: NDArray[np.int64]) -> 
     possible = (x <= n) & (x <= n_effector) & (n - x <= n_cells - n_effector)
     x_safe, rest = np.where(possible, x, 0), np.where(possible, n - x, 0)
     log_p = log_choose(n_effector, x_safe) + log_choose(n_cells - n_effector, rest) - log_choose(n_cells, n)
-    tail = np.cumsum(np.where(possible, np.exp(log_p), 0.0), axis=1)
-    evidence = np.where(tail < FORMING_P, -np.log10(np.maximum(tail, 1e-300)), 0.0)
-    evidence[:, -1] = 0.0
-    return evidence
+    return np.asarray(np.minimum(np.cumsum(np.where(possible, np.exp(log_p), 0.0), axis=1), 1.0))
+
+
+def local_p(
+    n_cells: int, n_effector: int, in_window: NDArray[np.int64], found: NDArray[np.int64], where: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """P(X <= x) of each window, X hypergeometric, shape (rows, cols); NaN where ``where`` is False."""
+    p = np.full(found.shape, np.nan)
+    sizes, row = np.unique(in_window[where], return_inverse=True)
+    if sizes.size:
+        x = found[where]
+        p[where] = lower_tails(n_cells, n_effector, sizes, int(x.max()))[row, x]
+    return p
 
 
 def find_clusters(evidence: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return connected clusters of evidence (8-connected, opened by one pixel) and their mass (sum of -log10 p)."""
-    opened = ndimage.binary_opening(evidence > 0, EIGHT_CONNECTED)
-    labels, n_clusters = ndimage.label(opened, EIGHT_CONNECTED)
+    """Return connected clusters of evidence (8-connected) and their mass (sum of -log10 p)."""
+    labels, n_clusters = ndimage.label(evidence > 0, EIGHT_CONNECTED)
     masses = np.bincount(labels.ravel(), weights=evidence.ravel(), minlength=n_clusters + 1)[1:]
     return labels.astype(np.int32), masses.astype(np.float64)
 
 
 def null_masses(
-    counted: CountedCells,
+    draw: Callable[[], NDArray[np.int64]],
     window: DiscWindow,
     evidence: LocalEvidence,
     *,
     n_permutations: int,
-    rng: np.random.Generator,
     on_progress: Progress = no_progress,
 ) -> NDArray[np.float64]:
-    """Return the largest cluster mass of each random labelling: the whole search, done again.
+    """Return the largest cluster mass of each drawing of the effectors: the whole search, done again.
 
     Maximum over the section, so p = (1 + #{mass* >= mass}) / (B + 1) is family-wise
     (Nichols & Holmes 2002, Hum Brain Mapp 15:1; Bullmore 1999 for the mass).
-    """
-    largest = np.zeros(n_permutations)
-    shape = counted.cells.shape
-    batch = max(1, min(16, _BATCH_PIXELS // window.n_padded))
-    for first in range(0, n_permutations, batch):
-        stop = min(first + batch, n_permutations)
-        drawn = np.stack([_draw(counted, shape, rng) for _ in range(first, stop)])
-        for i, found in enumerate(window.sum(drawn), start=first):
-            largest[i] = find_clusters(evidence(found))[1].max(initial=0.0)
-        on_progress(stop / n_permutations, f"random labelling {stop} of {n_permutations}")
-    return largest
-
-
-def label_dispersion(counted: CountedCells, where: NDArray[np.bool_], tiles: NDArray[np.intp]) -> float:
-    """Return how much more the effectors of tiles vary than random labels would, given the cells there.
-
-    Mean of (x - n K / N)^2 / Var(x) over tiles that expect at least one effector, with the variance
-    of the hypergeometric: 1 for random labels, above 1 where effectors clump; NaN without such tiles.
 
     Parameters
     ----------
-    where : ndarray of shape (rows, cols), bool: pixels that count
-    tiles : ndarray of shape (rows, cols): the tile of each pixel
+    draw : returns effectors per place, shape (rows, cols), as they might as well lie without niches
     """
-    n, x = (np.bincount(tiles[where], weights=image[where]) for image in (counted.cells, counted.effectors))
-    n_cells, n_effector = n.sum(), x.sum()
-    if n_cells < 2 or n_effector == 0:
-        return float("nan")
-    share = n_effector / n_cells
-    variance = n * share * (1 - share) * (n_cells - n) / (n_cells - 1)
-    enough = (n * share >= 1) & (variance > 0)
-    return float(np.mean((x - n * share)[enough] ** 2 / variance[enough])) if enough.any() else float("nan")
+    largest = np.zeros(n_permutations)
+    for i in range(n_permutations):
+        largest[i] = find_clusters(evidence(window.sum(draw())))[1].max(initial=0.0)
+        if i % 16 == 15 or i + 1 == n_permutations:
+            on_progress((i + 1) / n_permutations, f"random labelling {i + 1} of {n_permutations}")
+    return largest
 
 
-def _draw(counted: CountedCells, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-    chosen = rng.choice(counted.pixel.size, counted.n_effector, replace=False, shuffle=False)
-    return count_on_grid(counted.pixel[chosen], shape).astype(np.float64)
+def family_wise_p(masses: NDArray[np.float64], null: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p of each cluster against the largest masses of the null: (1 + #{null >= mass}) / (B + 1)."""
+    return np.asarray((1 + (null[None, :] >= masses[:, None] - 1e-9).sum(axis=1)) / (null.size + 1))

@@ -1,4 +1,4 @@
-"""Find the niches: test windows, test regions, draw their border, keep the strong ones."""
+"""Find the niches: lay windows, judge their clusters, draw the borders."""
 
 from __future__ import annotations
 
@@ -7,38 +7,32 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy.stats import false_discovery_control
 
 from napari_metime.errors import CellTableError, TissueError
-from napari_metime.niches.bootstrap import tile_numbers
-from napari_metime.niches.domain import cellular, signed_distance_um, tumor_bed
-from napari_metime.niches.labelling import (
-    EIGHT_CONNECTED,
-    CountedCells,
-    LocalEvidence,
-    count_cells,
-    find_clusters,
-    label_dispersion,
-    null_masses,
+from napari_metime.niches.borders import Drawn, Ground, draw_niches
+from napari_metime.niches.clusters import (
+    MIN_CELLS,
+    MIN_EXPECTED,
+    MIN_TISSUE_SHARE,
+    Searched,
+    Tested,
+    judge_clusters,
+    lay_windows,
 )
-from napari_metime.niches.windows import DiscWindow, choose_radius_um
-from napari_metime.section import CellTable, Grid, NicheMap, Progress, no_progress
+from napari_metime.niches.domain import MIN_TUMOR_FRACTION, cellular, tumor_bed
+from napari_metime.niches.inflamed import find_inflamed
+from napari_metime.niches.labelling import CountedCells, count_cells, local_p
+from napari_metime.niches.membership import N_DRAWS
+from napari_metime.niches.reference import Reference, reference_cells
+from napari_metime.niches.windows import DiscWindow, Lattice, choose_radius_um
+from napari_metime.section import CellTable, Grid, NicheMap, NicheNull, Progress, no_progress, share_of
 
-MIN_EXPECTED = 3.0
-"""Effectors that must be expected for "cold" to be sayable: P(0) = e^-3 = 0.05."""
-MIN_CELLS = 30
-MIN_TISSUE_SHARE = 0.5
-"""Share of a window that must be tissue."""
-MIN_AREA_UM2 = 10_000.0
-MIN_AREA_PIXELS = 10
-MAX_DISPERSION = 1.5
-"""Dispersion of the labels from which the user is told that effectors clump. Our default."""
-BORDER_BANDWIDTH = 1 / 3
-"""Bandwidth of the rate map that draws a niche's border, as a share of the window's radius. Our default."""
-BORDER_LEVEL = 0.9
-"""Share of ``max_rate_ratio`` at which the border is drawn: a little inside, so the call stays cold. Our default."""
-BORDER_REACH = 0.3
-"""How far beyond its significant windows a niche may reach, as a share of the radius. Our default."""
+MAX_UNTOLD_CLUMPING = 0.4
+"""Clumping of the effectors (s.d. of the log rate) from which the user is told. Our default."""
+RIM_UM = 50.0
+"""Rim of the tumour bed in which windows count no cells: the kernel that finds the bed is as wide, so stroma with
+effectors of its own may lie in it. Our default."""
 
 
 def map_niches(
@@ -51,19 +45,24 @@ def map_niches(
     n_permutations: int = 999,
     alpha: float = 0.05,
     max_rate_ratio: float = 0.5,
+    min_tumor_fraction: float = MIN_TUMOR_FRACTION,
+    lymphoid: NDArray[np.int32] | None = None,
+    mask_lymphoid: bool = False,
+    inflamed: bool = False,
+    reference: Reference = "all",
     alignment_error_um: float = float("nan"),
+    n_draws: int = N_DRAWS,
     seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> NicheMap:
     """Find connected regions with significantly fewer effectors than the cells there lead one to expect.
 
-    Around each pixel a disc holds x effectors among n cells; with K among N in the domain, random
-    labelling makes x hypergeometric; where cells lie denser than on average, n is what their average
-    density would give. Windows with p < 0.05 form clusters; the sum of -log10 p of a cluster is
-    compared with the largest one of each random labelling (family-wise). A significant cluster's
-    border is drawn where the smoothed effectors cross 0.9 ``max_rate_ratio`` of the rest's. It is a
-    niche if its effectors are at most ``max_rate_ratio`` of the rest's both among the cells and per
-    area.
+    Around each place a disc holds x effectors among n cells; with K among N in the domain, random labelling makes x
+    hypergeometric; where cells lie denser than on average, n is what their average density would give. Windows with
+    p < 0.05 form clusters; the sum of -log10 p of a cluster is compared with the largest one that the section's own
+    null makes (family-wise): effectors that thin with depth and clump as they do outside the clusters. The border of a
+    significant cluster is drawn where the share of its area that is expected not to belong to it reaches 8.5 %. It is
+    a niche if its effectors are at most ``max_rate_ratio`` of the rest's both among the cells and per area.
 
     Parameters
     ----------
@@ -71,7 +70,12 @@ def map_niches(
     cells : CellTable in section µm
     domain : {"tumor_bed", "tissue"} or ndarray of shape (rows, cols), bool
     radius_um : window radius, or "auto" to expect ten effectors in it
+    lymphoid : ndarray of shape (rows, cols), int32: lymphoid structures, 0 outside; None where not looked for
+    mask_lymphoid : whether these are left out of the domain
+    reference : the cells that effectors are counted among; the domain and coldness are those of all cells
+    inflamed : whether regions with significantly more effectors are looked for too
     alignment_error_um : the window is at least twice as wide; NaN where unknown
+    n_draws : of each niche's border, at least 1,500
 
     Raises
     ------
@@ -81,71 +85,164 @@ def map_niches(
         There is no such domain.
     """
     pixel = grid.pixel_of(cells.x, cells.y)
-    mask = _domain_mask(grid, tissue, cells, pixel, domain)
+    mask = _domain_mask(grid, tissue, cells, pixel, domain, min_tumor_fraction)
+    if mask_lymphoid and lymphoid is not None:
+        mask = _without(mask, lymphoid > 0)
     counted = count_cells(pixel, cells.has_role("effector"), mask)
     if counted.n_effector == 0:
-        return _no_map(mask, "No effector cell lies in the domain: there is no map of coldness.")
+        return _no_map(mask, "No effector cell lies in the domain: there is no map of coldness.", lymphoid=lymphoid)
     area_um2 = float(mask.sum()) * grid.pixel_area_um2
     radius = (
         choose_radius_um(counted.n_effector, area_um2, grid.spacing_um, alignment_error_um=alignment_error_um)
         if radius_um == "auto"
         else float(radius_um)
     )
-    window = DiscWindow(grid.shape, radius, grid.spacing_um)
-    in_window = window.sum(counted.cells.astype(np.float64))
-    found = window.sum(counted.effectors.astype(np.float64))
-    expected = np.asarray(in_window * counted.share, dtype=np.float64)
-    enough_tissue = window.sum(tissue.astype(np.float64)) >= MIN_TISSUE_SHARE * window.area_pixels
-    assessable = mask & (expected >= MIN_EXPECTED) & (in_window >= MIN_CELLS) & enough_tissue
-    if not assessable.any():
+    maps = _look(grid, tissue, mask, counted, radius)
+    if not maps.assessable.any():
         note = f"Too few effector cells to map: {counted.n_effector} in {area_um2 / 1e6:.2f} mm²"
-        if expected[mask].max() >= MIN_EXPECTED:
+        if maps.expected[mask].max() >= MIN_EXPECTED:
             note = f"No window is half on tissue with {MIN_CELLS} cells and {MIN_EXPECTED:g} expected effectors in it"
-        return _no_map(mask, f"{note} (radius {radius:.0f} µm).", expected=expected, radius_um=radius)
-    # What the window would hold if the cells were spread evenly. The lower tail falls with n, so the smaller n
-    # asks for both at once: fewer than the cells lead one to expect, and fewer than the area does.
-    evenly = np.rint(counted.pixel.size * window.sum(mask.astype(np.float64)) / mask.sum()).astype(np.int64)
-    evidence = LocalEvidence(counted.pixel.size, counted.n_effector, np.minimum(in_window, evenly), assessable)
-    labels, masses = find_clusters(evidence(found))
-    null = null_masses(
-        counted,
-        window,
-        evidence,
+        note = f"{note} (radius {radius:.0f} µm)."
+        return _no_map(mask, note, expected=maps.expected, radius_um=radius, lymphoid=lymphoid)
+    setting = _Setting(grid, tissue, mask, pixel, reference_cells(cells, reference), radius)
+    rim_um = RIM_UM if isinstance(domain, str) and domain == "tumor_bed" else 0.0
+    rng = np.random.default_rng([seed, 1])
+    tested = judge_clusters(
+        setting.windows(cells, rim_um),
         n_permutations=n_permutations,
-        rng=np.random.default_rng([seed, 1]),
-        on_progress=on_progress,
+        alpha=alpha,
+        radius_um=radius,
+        rng=rng,
+        on_progress=share_of(on_progress, 0.0, 0.9),
     )
-    p = (1 + (null[None, :] >= masses[:, None] - 1e-9).sum(axis=1)) / (n_permutations + 1)
-    frame = _Frame(grid, counted, mask, assessable, radius, max_rate_ratio)
-    regions, p_region = _strong_regions(frame, *_draw_regions(frame, labels, p, alpha))
-    coldness = -np.log2((found + 0.5) / (expected + 0.5))
+    ground = setting.ground(cells, maps.assessable, max_rate_ratio, n_draws)
+    drawn = draw_niches(ground, tested, alpha=alpha, rng=rng)
+    hot = None
+    if inflamed:
+        hot = find_inflamed(
+            setting.windows(cells, rim_um, with_hot_spots=True),
+            tested.background.null,
+            n_permutations=n_permutations,
+            alpha=alpha,
+            min_rate_ratio=1 / max_rate_ratio,
+            rng=np.random.default_rng([seed, 4]),
+        )
+    on_progress(1.0, "niches found")
+    warnings = _warn(tested.background.null, alpha, n_permutations)
+    return _niche_map(mask, maps, tested, drawn, radius, warnings, lymphoid, hot)
+
+
+def _niche_map(
+    mask: NDArray[np.bool_],
+    maps: _Maps,
+    tested: Tested,
+    drawn: Drawn,
+    radius: float,
+    warnings: tuple[str, ...],
+    lymphoid: NDArray[np.int32] | None,
+    hot: NDArray[np.int32] | None,
+) -> NicheMap:
     return NicheMap(
         domain=mask,
-        assessable=assessable,
-        coldness=np.where(assessable, coldness, np.nan).astype(np.float32),
-        expected=np.where(mask, expected, np.nan).astype(np.float32),
-        labels=regions,
-        p_region=p_region,
+        assessable=maps.assessable,
+        coldness=np.where(maps.assessable, maps.coldness, np.nan).astype(np.float32),
+        expected=np.where(mask, maps.expected, np.nan).astype(np.float32),
+        labels=drawn.labels,
+        p_region=drawn.p,
         radius_um=radius,
-        note=_note(p_region.size, radius, assessable, mask),
-        warnings=_warn(frame, regions, alpha, n_permutations),
+        note=_note(drawn.p.size, radius, maps.assessable, mask),
+        warnings=warnings,
+        p_local=maps.p_local.astype(np.float32),
+        q_local=_q_of(maps.p_local).astype(np.float32),
+        membership=np.where(mask, drawn.membership, np.nan).astype(np.float32),
+        p_labelling=drawn.p_labelling,
+        rate_low=drawn.rate_low,
+        rate_high=drawn.rate_high,
+        p_smallest=float(tested.p.min(initial=1.0)),
+        null=tested.background.null,
+        lymphoid=lymphoid,
+        hot_labels=hot,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    """What drawing and gating share."""
+class _Setting:
+    """Where a search takes place, and which cells count (``counts``, shape (n_cells,))."""
 
     grid: Grid
-    counted: CountedCells
-    domain: NDArray[np.bool_]
-    assessable: NDArray[np.bool_]
+    tissue: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
+    pixel: NDArray[np.intp]
+    counts: NDArray[np.bool_]
     radius_um: float
-    max_rate_ratio: float
+
+    def windows(self, cells: CellTable, rim_um: float, *, with_hot_spots: bool = False) -> Searched:
+        """Lay the windows over the cells that count."""
+        lattice = Lattice.for_window(self.grid.shape, self.grid.spacing_um, self.radius_um)
+        among = count_cells(self.pixel[self.counts], cells.has_role("effector")[self.counts], self.mask)
+        return lay_windows(
+            lattice, self.radius_um, among, self.mask, self.tissue, rim_um=rim_um, with_hot_spots=with_hot_spots
+        )
+
+    def ground(
+        self, cells: CellTable, assessable: NDArray[np.bool_], max_rate_ratio: float, n_draws: int
+    ) -> Ground:
+        """Return what borders are drawn on: the cells of the domain that count."""
+        here = self.counts & (self.pixel >= 0)
+        here[here] = self.mask.ravel()[self.pixel[here]]
+        return Ground(
+            self.grid,
+            cells.x[here],
+            cells.y[here],
+            self.pixel[here],
+            cells.has_role("effector")[here],
+            self.mask,
+            assessable,
+            self.radius_um,
+            max_rate_ratio,
+            n_draws,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Maps:
+    """What the windows around the pixels of the grid hold, each of shape (rows, cols)."""
+
+    expected: NDArray[np.float64]
+    assessable: NDArray[np.bool_]
+    coldness: NDArray[np.float64]
+    p_local: NDArray[np.float64]
+
+
+def _look(
+    grid: Grid, tissue: NDArray[np.bool_], mask: NDArray[np.bool_], counted: CountedCells, radius_um: float
+) -> _Maps:
+    window = DiscWindow(grid.shape, radius_um, grid.spacing_um)
+    in_window, found = window.sum(counted.cells), window.sum(counted.effectors)
+    expected = np.asarray(in_window * counted.share, dtype=np.float64)
+    enough_tissue = window.sum(tissue) >= MIN_TISSUE_SHARE * window.area_pixels
+    assessable = mask & (expected >= MIN_EXPECTED) & (in_window >= MIN_CELLS) & enough_tissue
+    evenly = np.rint(counted.pixel.size * window.sum(mask) / mask.sum()).astype(np.int64)
+    p = local_p(counted.pixel.size, counted.n_effector, np.minimum(in_window, evenly), found, assessable)
+    return _Maps(expected, assessable, -np.log2((found + 0.5) / (expected + 0.5)), p)
+
+
+def _q_of(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Benjamini-Hochberg over the windows, for display: valid under their positive dependence."""
+    q = np.full(p.shape, np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known])
+    return q
 
 
 def _domain_mask(
-    grid: Grid, tissue: NDArray[np.bool_], cells: CellTable, pixel: NDArray[np.intp], domain: NDArray[np.bool_] | str
+    grid: Grid,
+    tissue: NDArray[np.bool_],
+    cells: CellTable,
+    pixel: NDArray[np.intp],
+    domain: NDArray[np.bool_] | str,
+    min_tumor_fraction: float,
 ) -> NDArray[np.bool_]:
     every = count_cells(pixel, cells.has_role("tumor"), tissue)
     if every.pixel.size == 0:
@@ -155,7 +252,7 @@ def _domain_mask(
         )
     if isinstance(domain, str):
         if domain == "tumor_bed":
-            return tumor_bed(tissue, every.cells, every.effectors, grid.spacing_um)
+            return tumor_bed(tissue, every.cells, every.effectors, grid.spacing_um, min_fraction=min_tumor_fraction)
         return cellular(tissue, every.cells, grid.spacing_um)
     mask = domain & tissue
     if not mask.any():
@@ -163,80 +260,11 @@ def _domain_mask(
     return mask & cellular(tissue, every.cells, grid.spacing_um)
 
 
-def _draw_regions(
-    frame: _Frame, labels: NDArray[np.int32], p: NDArray[np.float64], alpha: float
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Draw the border of each significant cluster; return labelled regions and their p."""
-    significant = np.flatnonzero(p <= alpha) + 1
-    core = np.isin(labels, significant)
-    if not core.any():
-        return np.zeros(labels.shape, np.int32), np.empty(0)
-    low = _effector_ratio(frame, frame.assessable & ~core) < BORDER_LEVEL * frame.max_rate_ratio
-    near = signed_distance_um(core, frame.grid.spacing_um) <= BORDER_REACH * frame.radius_um
-    drawn = _open(low & near & frame.assessable, frame.radius_um / 2, frame.grid.spacing_um)
-    regions, n_regions = ndimage.label(drawn, EIGHT_CONNECTED)
-    p_region = np.ones(n_regions)
-    for number in range(1, n_regions + 1):
-        touched = np.unique(labels[(regions == number) & core])
-        if touched.size:
-            p_region[number - 1] = p[touched - 1].min()
-    return _keep(regions.astype(np.int32), p_region, p_region <= alpha)
-
-
-def _effector_ratio(frame: _Frame, rest: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Smoothed effectors against ``rest``: the larger of the ratio among cells and the ratio per area.
-
-    Both must be low, or the border of a nest that is merely denser would be drawn around a dip of its noise.
-    """
-    sigma = [BORDER_BANDWIDTH * frame.radius_um / s for s in frame.grid.spacing_um]
-    counted = frame.counted
-    effectors = _blur(counted.effectors, sigma)
-    ratios = []
-    for base in (counted.cells, frame.domain.astype(np.int64)):
-        expected = _blur(base, sigma) * (int(counted.effectors[rest].sum()) / max(int(base[rest].sum()), 1))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios.append(np.where(expected > 1e-12, effectors / expected, np.inf))
-    return np.asarray(np.maximum(*ratios))
-
-
-def _blur(image: NDArray[np.int64], sigma: list[float]) -> NDArray[np.float64]:
-    return np.asarray(ndimage.gaussian_filter(image.astype(np.float64), sigma, mode="constant"))
-
-
-def _open(mask: NDArray[np.bool_], radius_um: float, spacing_um: tuple[float, float]) -> NDArray[np.bool_]:
-    """Morphological opening by a disc: no part of a niche is narrower than the smallest niche."""
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_um)[1:-1, 1:-1]
-    core = depth > radius_um
-    if not core.any():
-        return np.zeros_like(mask)
-    return np.asarray(mask & (ndimage.distance_transform_edt(~core, sampling=spacing_um) <= radius_um))
-
-
-def _strong_regions(
-    frame: _Frame, regions: NDArray[np.int32], p_region: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Keep regions that are large enough and pass both effect gates; a dropped one joins the rest, so again."""
-    min_area = max(np.pi * (frame.radius_um / 2) ** 2, MIN_AREA_UM2, MIN_AREA_PIXELS * frame.grid.pixel_area_um2)
-    while p_region.size:
-        n_pixels, n_cells, n_effector = (
-            np.bincount(regions[frame.assessable], weights=image[frame.assessable], minlength=p_region.size + 1)
-            for image in (np.ones(regions.shape), frame.counted.cells, frame.counted.effectors)
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rate, density = n_effector / n_cells, n_effector / n_pixels
-            cold = (rate[1:] <= frame.max_rate_ratio * rate[0]) & (density[1:] <= frame.max_rate_ratio * density[0])
-        large = (n_pixels[1:] * frame.grid.pixel_area_um2 >= min_area) & (n_cells[1:] >= MIN_CELLS)
-        if (cold & large).all():
-            break
-        regions, p_region = _keep(regions, p_region, cold & large)
-    return regions, p_region
-
-
-def _keep(
-    regions: NDArray[np.int32], p_region: NDArray[np.float64], kept: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    number = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.int32)
-    return number[regions], p_region[kept]
+def _without(mask: NDArray[np.bool_], left_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rest = mask & ~left_out
+    if not rest.any():
+        raise TissueError("expected a domain outside lymphoid structures, found none; set niches.mask_lymphoid: false")
+    return rest
 
 
 def _no_map(
@@ -245,6 +273,7 @@ def _no_map(
     *,
     expected: NDArray[np.float64] | None = None,
     radius_um: float = float("nan"),
+    lymphoid: NDArray[np.int32] | None = None,
 ) -> NicheMap:
     nothing = np.full(mask.shape, np.nan, dtype=np.float32)
     return NicheMap(
@@ -256,6 +285,7 @@ def _no_map(
         p_region=np.empty(0),
         radius_um=radius_um,
         note=note,
+        lymphoid=lymphoid,
     )
 
 
@@ -265,16 +295,13 @@ def _note(n_niches: int, radius_um: float, assessable: NDArray[np.bool_], domain
     return f"{found}; window of {radius_um:.0f} µm radius; {share:.0f} % of the domain is assessable."
 
 
-def _warn(frame: _Frame, regions: NDArray[np.int32], alpha: float, n_permutations: int) -> tuple[str, ...]:
+def _warn(null: NicheNull, alpha: float, n_permutations: int) -> tuple[str, ...]:
     told = []
     if alpha * (n_permutations + 1) < 1:
         told.append(f"{n_permutations} permutations cannot reach p <= {alpha:g}; nothing can be called. Ask for more.")
-    # Niches and what lies around them are left out: they are what is asked, not the background.
-    plain = frame.assessable & (signed_distance_um(regions > 0, frame.grid.spacing_um) > frame.radius_um)
-    dispersion = label_dispersion(frame.counted, plain, tile_numbers(frame.grid, frame.radius_um))
-    if dispersion > MAX_DISPERSION:
+    if null.clumping_sd >= MAX_UNTOLD_CLUMPING:
         told.append(
-            f"The effector cells clump by themselves (they vary {dispersion:.1f} times as much as random labels). "
-            "Random labelling then calls too many niches: its p-values are too small here."
+            f"The effector cells clump by themselves (log s.d. {null.clumping_sd:.1f} at {null.clumping_scale_um:.0f} "
+            "µm): niches were tested against a null that clumps as they do, and must be colder to be called."
         )
     return tuple(told)

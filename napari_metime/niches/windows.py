@@ -1,10 +1,13 @@
-"""Disc windows on the grid: how large they must be, and what they hold."""
+"""Disc windows on a lattice: how large they must be, and what they hold."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 TARGET_EXPECTED = 10.0
 """Effectors that a window should expect: none at all is then evidence (p = e^-10). Our default, between detection
@@ -12,6 +15,8 @@ TARGET_EXPECTED = 10.0
 MAX_RADIUS_UM = 300.0
 """Above this a window no longer maps anything. Our default."""
 MIN_RADIUS_PIXELS = 3.0
+STEPS_PER_RADIUS = 3
+"""Windows are laid no closer than this many to a radius: closer ones share nearly all of their cells. Our default."""
 
 
 def choose_radius_um(
@@ -38,8 +43,59 @@ def choose_radius_um(
     return float(max(min(from_effectors, MAX_RADIUS_UM), floor))
 
 
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Blocks of pixels of a grid: where windows are laid.
+
+    Parameters
+    ----------
+    grid_shape : (rows, cols) of the grid
+    block : (rows, cols) of pixels that make one place of the lattice
+    spacing_um : (y, x) of a pixel
+    """
+
+    grid_shape: tuple[int, int]
+    block: tuple[int, int]
+    spacing_um: tuple[float, float]
+
+    @classmethod
+    def for_window(cls, grid_shape: tuple[int, int], spacing_um: tuple[float, float], radius_um: float) -> Lattice:
+        """Return the lattice of single pixels, or of blocks where the pixels are far smaller than the window."""
+        row, col = (max(int(radius_um / STEPS_PER_RADIUS / s), 1) for s in spacing_um)
+        return cls(grid_shape, (row, col), spacing_um)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the lattice."""
+        row, col = (-(-n // b) for n, b in zip(self.grid_shape, self.block, strict=True))
+        return row, col
+
+    @property
+    def step_um(self) -> tuple[float, float]:
+        """(y, x) of one step."""
+        row, col = (s * b for s, b in zip(self.spacing_um, self.block, strict=True))
+        return row, col
+
+    def sum(self, image: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Sum an image on the grid over the blocks, shape ``shape``."""
+        (rows, cols), (high, wide) = self.shape, self.block
+        missing = [(0, n * b - m) for n, b, m in zip(self.shape, self.block, self.grid_shape, strict=True)]
+        padded = np.pad(image.astype(np.float64), missing)
+        return np.asarray(padded.reshape(rows, high, cols, wide).sum(axis=(1, 3)))
+
+    def place_of(self, pixel: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the flat place of flat pixels of the grid."""
+        row, col = np.divmod(pixel, self.grid_shape[1])
+        return np.asarray(row // self.block[0] * self.shape[1] + col // self.block[1], dtype=np.intp)
+
+    def on_grid(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Give each pixel of the grid the value of its block."""
+        wide = image.repeat(self.block[0], axis=0).repeat(self.block[1], axis=1)
+        return wide[: self.grid_shape[0], : self.grid_shape[1]]
+
+
 class DiscWindow:
-    """Sums over the disc of one radius around every pixel, by FFT; pixels beyond the grid count as empty.
+    """Sums over the disc of one radius around every place; what lies beyond counts as empty.
 
     Parameters
     ----------
@@ -49,21 +105,37 @@ class DiscWindow:
     """
 
     def __init__(self, shape: tuple[int, int], radius_um: float, spacing_um: tuple[float, float]) -> None:
-        # Beyond the grid a window holds nothing, however wide it is.
-        reach_row, reach_col = (min(int(radius_um / s), n - 1) for s, n in zip(spacing_um, shape, strict=True))
-        y = np.arange(-reach_row, reach_row + 1)[:, None] * spacing_um[0]
-        x = np.arange(-reach_col, reach_col + 1) * spacing_um[1]
-        disc = (y**2 + x**2 <= radius_um**2).astype(np.float64)
-        self._shape = shape
-        self._padded = tuple(fft.next_fast_len(n + k - 1, real=True) for n, k in zip(shape, disc.shape, strict=True))
-        self._corner = (reach_row, reach_col)
-        self._spectrum = fft.rfft2(disc, self._padded)
-        self.n_padded = int(np.prod(self._padded))
+        reach = min(int(radius_um / spacing_um[0]), shape[0] - 1)
+        half_um = np.sqrt(np.maximum(radius_um**2 - (np.arange(-reach, reach + 1) * spacing_um[0]) ** 2, 0))
+        # A hair more than the half chord: a place right on the circle counts, however its distance was rounded.
+        self._half = np.minimum(half_um / spacing_um[1] + 1e-9, shape[1]).astype(np.int64)
         self.area_pixels = max(np.pi * radius_um**2 / (spacing_um[0] * spacing_um[1]), 1.0)
 
-    def sum(self, images: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Sum integer images of shape (..., rows, cols) over the window around each pixel; exact."""
-        spectrum = fft.rfft2(images, self._padded, workers=2)
-        sums = fft.irfft2(spectrum * self._spectrum, self._padded, workers=2)
-        (top, left), (rows, cols) = self._corner, self._shape
-        return np.asarray(np.rint(sums[..., top : top + rows, left : left + cols]), dtype=np.int64)
+    def sum(self, image: NDArray[np.integer[Any] | np.bool_]) -> NDArray[np.int64]:
+        """Sum counts, shape (rows, cols), over the window around each place; exact."""
+        return np.asarray(_disc_sums(_running(image.astype(np.int64)), self._half))
+
+    def total(self, image: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Sum an image, shape (rows, cols), over the window around each place."""
+        return np.asarray(_disc_sums(_running(image.astype(np.float64)), self._half))
+
+
+def _running(image: NDArray[np.generic]) -> NDArray[np.generic]:
+    return np.pad(np.cumsum(image, axis=1), ((0, 0), (1, 0)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _disc_sums(running, half):  # type: ignore[no-untyped-def]
+    """Sum rows of ``running``, shape (rows, cols + 1), over the chords of a disc, of half widths ``half``."""
+    rows, cols = running.shape[0], running.shape[1] - 1
+    reach = half.size // 2
+    sums = np.zeros((rows, cols), running.dtype)
+    for row in range(rows):
+        for k in range(half.size):
+            other = row + k - reach
+            if other < 0 or other >= rows:
+                continue
+            width = half[k]
+            for col in range(cols):
+                sums[row, col] += running[other, min(col + width + 1, cols)] - running[other, max(col - width, 0)]
+    return sums

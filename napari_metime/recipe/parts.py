@@ -206,6 +206,49 @@ class AlignRecipe(_Part):
         return self
 
 
+class GradesRecipe(_Part):
+    """The cut-offs of grades and of the section's summary. All are our defaults: none is settled in the literature."""
+
+    ring_width_um: POSITIVE = Field(100.0, le=10_000, description="Width of the ring around a niche")
+    ring_gap_um: float = Field(
+        50.0,
+        ge=0,
+        le=10_000,
+        description="How far the called border may lie inside the true one: the ring begins at it or so far outside, "
+        "whichever holds more effectors per mm²",
+    )
+    min_ring_expected: POSITIVE = Field(
+        3.0, description="Fewest effectors that the ring must expect at the rest's density; below: undetermined"
+    )
+    min_ring_to_rest: POSITIVE = Field(1.5, description="Effectors per mm² of an excluded niche's ring over the rest")
+    min_ring_to_core: POSITIVE = Field(3.0, description="Effectors per mm² of an excluded niche's ring over the niche")
+    min_ring_to_core_low: POSITIVE = Field(1.5, description="Lower 95 % limit of min_ring_to_core's ratio")
+    min_log2_suppression: float = Field(
+        1.0, ge=0, le=100, description="How far log2(suppressors / effectors) of a suppressed niche is above the rest's"
+    )
+    max_q_suppression: float = Field(0.05, gt=0, lt=1, description="Largest q of a suppressed niche")
+    desert_per_mm2: float = Field(
+        25.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Effectors per mm² below which the whole section is a desert; a disc of 300 µm then expects 7",
+    )
+    inflamed_cold_fraction: float = Field(
+        0.05, ge=0, le=1, description="Largest cold share of an inflamed section's assessable domain"
+    )
+    margin_um: POSITIVE = Field(100.0, le=10_000, description="Width of the tumour margin, inside the domain's border")
+    mixing_radius_um: POSITIVE = Field(
+        50.0, le=1000, description="Within this distance two cells mix, for the mixing score"
+    )
+
+
+class LymphoidRecipe(_Part):
+    """Which cell types lymphoid structures are found by."""
+
+    b: tuple[str, ...] = Field((), description="Types that are B cells; empty = recognised by name (B cell, CD20)")
+    t: tuple[str, ...] = Field((), description="Types that are T cells; empty = recognised by name (T cell, CD3)")
+
+
 class NichesRecipe(_Part):
     """Where to look for niches and how sure to be."""
 
@@ -221,13 +264,29 @@ class NichesRecipe(_Part):
     max_rate_ratio: float = Field(
         0.5, gt=0, lt=1, description="Largest effector rate against the rest that counts as cold"
     )
+    min_tumor_fraction: float = Field(
+        0.5,
+        ge=0.2,
+        le=0.7,
+        description="Share of tumor cells from which tissue is tumour bed, "
+        "by a 50 µm kernel (Kelsall & Diggle 1995); 0.5 is ours",
+    )
+    reference: Literal["all", "immune", "non_tumor"] = Field(
+        "all", description="Cells that effectors are counted among when niches are tested"
+    )
+    inflamed: bool = Field(False, description="Also look for regions with significantly more effectors")
+    mask_lymphoid: bool = Field(False, description="Leave lymphoid structures (dense B with T cells) out of the domain")
+    lymphoid: LymphoidRecipe = Field(LymphoidRecipe(), description="Which cell types lymphoid structures are found by")
+    grades: GradesRecipe = Field(GradesRecipe(), description="The cut-offs of grades and of the section's summary")
 
 
 class AssociationsRecipe(_Part):
     """What is removed before a channel is compared with coldness."""
 
-    covariates: tuple[Literal["tumor_fraction", "cell_density"], ...] = Field(
-        ("tumor_fraction", "cell_density"), description="Covariates"
+    covariates: tuple[Literal["tumor_fraction", "cell_density", "depth"], ...] = Field(
+        ("tumor_fraction", "cell_density"),
+        description="Taken from coldness and channels before they are compared; "
+        "depth: the distance to the domain's margin",
     )
 
 

@@ -18,9 +18,17 @@ from napari_metime.section.imaging import (
     no_progress,
     share_of,
 )
-from napari_metime.section.results import NicheMap, NicheResult, RefinedFrom, SectionResult
+from napari_metime.section.results import (
+    DESCRIPTIVE_COLUMNS,
+    NicheMap,
+    NicheNull,
+    NicheResult,
+    RefinedFrom,
+    SectionResult,
+)
 
 __all__ = [
+    "DESCRIPTIVE_COLUMNS",
     "ROLES",
     "Alignment",
     "AlignmentKind",
@@ -31,6 +39,7 @@ __all__ = [
     "Grid",
     "LeftOut",
     "NicheMap",
+    "NicheNull",
     "NicheResult",
     "Outlines",
     "Progress",

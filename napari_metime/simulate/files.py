@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -96,7 +95,7 @@ def _write_section(folder: Path, truth: SectionTruth, on_progress: Progress) -> 
     on_progress(0.1, "drawing the spectra")
     spectra = simulate_spectra(truth, rng["ions"])
     on_progress(0.4, "writing the imzML")
-    parameters = json.dumps(asdict(plan), sort_keys=True)
+    parameters = json.dumps(plan.written(), sort_keys=True)
     write_imzml(
         folder / "section.imzML",
         spectra,

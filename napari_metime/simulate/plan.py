@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
 
 from napari_metime.errors import RecipeError
 from napari_metime.simulate.peaks import METABOLITES, Metabolite
 
 NicheKind = Literal["desert", "excluded"]
+NicheShape = Literal["disc", "ellipse", "ragged", "banana"]
+LymphoidPlace = Literal["bed", "margin"]
 
 EFFECTOR = "CD8"
 CELL_TYPES: dict[str, str] = {
@@ -53,6 +55,14 @@ def _number(default: float, low: float, high: float, help: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "help": help})
 
 
+def _added(default: float, low: float, high: float, help: str) -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "help": help, "added": True})
+
+
+def _choice(kind: Any, help: str) -> Any:
+    return field(default=get_args(kind)[0], metadata={"choices": get_args(kind), "help": help, "added": True})
+
+
 @dataclass(frozen=True)
 class SectionPlan:
     """What to simulate. The defaults give the sample data.
@@ -86,6 +96,16 @@ class SectionPlan:
     dense_nest_radius_um: float = _number(0.0, 0.0, 5000.0, "Radius of a dense tumour nest (µm); 0 = none")
     dense_nest_rate: float = _number(2.0, 1.0, 10.0, "Tumour density in the nest over that of the bed")
 
+    niche_shape: NicheShape = _choice(NicheShape, "Shape of every niche, of the area of the disc")  # noqa: RUF009
+    depth_gradient_per_mm: float = _added(
+        0.0, 0.0, 20.0, "Effectors in the bed fall with the distance d to its margin (mm) by exp(-gradient d)"
+    )
+    n_lymphoid: int = _added(0, 0, 100, "Number of lymphoid structures, without tumour cells")
+    lymphoid_place: LymphoidPlace = _choice(LymphoidPlace, "Where they lie")  # noqa: RUF009
+    lymphoid_radius_um: float = _added(100.0, 10.0, 2000.0, "Radius of a lymphoid structure (µm)")
+    lymphoid_b_cell: float = _added(4000.0, 0.0, MAX_RATE_PER_MM2, "B cells per mm² of a lymphoid structure")
+    lymphoid_cd8: float = _added(1500.0, 0.0, MAX_RATE_PER_MM2, "Effectors per mm² of a lymphoid structure")
+
     metabolites: tuple[Metabolite, ...] = METABOLITES
     texture_sd: float = _number(0.2, 0.0, 2.0, "Log s.d. of each ion's own texture")
     texture_scale_um: float = _number(80.0, 20.0, 5000.0, "Smoothing scale of that texture (µm)")
@@ -100,8 +120,11 @@ class SectionPlan:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            if item.metadata:
-                value = getattr(self, item.name)
+            value = getattr(self, item.name)
+            if "choices" in item.metadata and value not in item.metadata["choices"]:
+                choices = " or ".join(item.metadata["choices"])
+                raise RecipeError(f"{item.name}: expected {choices}, found {value!r}; change it")
+            if "low" in item.metadata:
                 _check(item.name, value, item.metadata["low"], item.metadata["high"])
                 if isinstance(item.default, int) and not isinstance(value, int):
                     raise RecipeError(f"{item.name}: expected a whole number, found {value!r}; change it")
@@ -125,3 +148,12 @@ class SectionPlan:
         """Outer edges (left, top, right, bottom) of the acquired area in section µm."""
         (rows, cols), half = self.shape, self.pixel_size_um / 2
         return -half, -half, cols * self.pixel_size_um - half, rows * self.pixel_size_um - half
+
+    def written(self) -> dict[str, Any]:
+        """Every parameter as files state it.
+
+        One that was added after the first version is left out where it stands at its default, so that a section
+        that does without is written as it always was.
+        """
+        left_out = {f.name for f in fields(self) if "added" in f.metadata and getattr(self, f.name) == f.default}
+        return {name: value for name, value in asdict(self).items() if name not in left_out}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +45,13 @@ def summary(truth: SectionTruth) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "parameters": asdict(truth.plan),
+        "parameters": truth.plan.written(),
         "frame": "section um, (x, y), origin at the centre of grid pixel (0, 0)",
         "shape": list(truth.grid.shape),
         "n_cells": {name: int(np.sum(truth.type == name)) for name in CELL_TYPES.values()},
-        "niches": [asdict(niche) for niche in truth.anatomy.niches],
+        "niches": [niche.written() for niche in truth.anatomy.niches],
         "dense_nest": truth.anatomy.nest,
+        **({"lymphoid": truth.anatomy.lymphoid} if truth.anatomy.lymphoid else {}),
         "matrix_mz": [peak[0] for peak in MATRIX_PEAKS],
         "lipid_mz": list(LIPID_MZ),
     }
@@ -61,16 +60,13 @@ def summary(truth: SectionTruth) -> dict[str, Any]:
 def _geojson(truth: SectionTruth) -> dict[str, Any]:
     features = []
     for number, niche in enumerate(truth.anatomy.niches, start=1):
-        turn = [2 * math.pi * i / POLYGON_CORNERS for i in range(POLYGON_CORNERS)]
-        ring = [
-            [round(niche.x_um + niche.radius_um * math.cos(a), 3), round(niche.y_um + niche.radius_um * math.sin(a), 3)]
-            for a in turn
-        ]
+        corners = niche.shape.corners_um(POLYGON_CORNERS) + np.array([niche.x_um, niche.y_um])
+        ring = [[round(float(x), 3), round(float(y), 3)] for x, y in corners]
         features.append(
             {
                 "type": "Feature",
                 "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
-                "properties": {"niche": number, **asdict(niche)},
+                "properties": {"niche": number, **niche.written()},
             }
         )
     return {"type": "FeatureCollection", "features": features}

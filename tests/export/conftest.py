@@ -191,9 +191,30 @@ def _niches(cells: CellTable, channels: ChannelSet, tissue: np.ndarray) -> Niche
     )  # fmt: skip
     names = [c.name for c in channels.channels]
     associations = pd.DataFrame(
-        {"section_id": FORMULA, "channel": names, "kind": "ion", "n_pixels": 500, "r": NAN, "status": "not_testable"}
+        {
+            "section_id": FORMULA,
+            "channel": [*names, "axis:trp_kyn", "ATP"],
+            "kind": [*(c.kind for c in channels.channels), "axis", "ion"],
+            "n_pixels": 500,
+            "r": [0.5, NAN, 0.2, 0.6, NAN],
+            "r_partial": [0.4, NAN, -0.1, 0.55, NAN],
+            "ess": [52.0, 4.0, 40.0, 30.0, NAN],
+            "p_modified_t": [0.003, NAN, 0.5, 0.002, NAN],
+            "p_shift": [0.004, NAN, NAN, 0.001, NAN],
+            "q": [0.008, NAN, 0.5, 0.001, NAN],
+            "z": np.arctanh([0.4, NAN, -0.1, 0.55, NAN]),
+            "se_z": [1 / 7, NAN, 0.2, 0.2, NAN],
+            "peak_shift_um": [25.0, NAN, 0.0, 0.0, NAN],
+            "covariates": "tumor_fraction cell_density",
+            "status": ["tested", "not_testable", "tested", "tested", "not_measured"],
+            "reason": [None, f"effective sample of 4 below 10 {HOSTILE}", None, None, "out of range"],
+        }
     )
-    return NicheResult(niche_map, _regions(labels, channels), associations, _gradients(), table)
+    return NicheResult(
+        niche_map, _regions(labels, channels), associations, _gradients(), table,
+        summary=pd.DataFrame({"section_id": [FORMULA], "grade": ["mixed"], "cold_fraction": [0.125]}),
+        margin=_gradients().query("region_id == '1'").assign(region_id="domain"),
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -43,3 +43,13 @@ def test_a_long_list_is_cut() -> None:
 def test_no_difference_at_all_is_drawn_in_the_middle() -> None:
     (niche,) = channel_changes([_row("1", a=(0.0, 0.0, 0.0))], {"a": True})
     assert niche.changes[0].x == 50
+
+
+def test_the_contrast_with_matched_tissue_stands_beside_it() -> None:
+    """Benjamini-Hochberg of 0.01 and 0.5: 0.02 and 0.5."""
+    row = _row("1", a=(0.5, 0.1, 0.9), b=(-1.0, -2.0, 0.5))
+    assert not channel_changes([row], dict.fromkeys("ab", False))[0].is_matched
+    row |= {"matched_log2fc_a": 0.4, "p_moved_a": 0.01, "matched_log2fc_b": NAN, "p_moved_b": 0.5}
+    (niche,) = channel_changes([row], dict.fromkeys("ab", False))
+    assert niche.is_matched
+    assert [(change.matched, change.q) for change in niche.changes] == [("–", "0.5"), ("+0.40", "0.02")]

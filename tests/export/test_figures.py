@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from napari_metime.export.figures import gradient_png, overview_png, scale_bar_um
+from napari_metime.export.figures import gradient_png, margin_png, overview_png, scale_bar_um
 from napari_metime.export.images import stretched
 from napari_metime.section import SectionResult
 
@@ -37,3 +38,12 @@ def test_a_single_pixel_of_tissue_is_drawn(result: SectionResult) -> None:
 
 def test_without_bands_there_is_no_gradient_figure(result: SectionResult) -> None:
     assert gradient_png(result.niches.gradients.iloc[:0], {"1": "desert"}) is None
+    assert gradient_png(result.niches.gradients, {"1": "desert"}, "mean_absent", "absent") is None
+    assert margin_png(result.niches.margin.iloc[:0]) is None
+    assert margin_png(pd.DataFrame()) is None
+
+
+def test_a_name_that_looks_like_a_formula_is_drawn(result: SectionResult) -> None:
+    name = r"$\frac{$" + "x" * 80
+    margin = result.niches.margin.assign(**{f"mean_{name}": 1.0})
+    assert (margin_png(margin, [name]) or b"").startswith(b"\x89PNG")

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 
 from napari_metime.export.report import render_report
 from napari_metime.recipe import Recipe
-from napari_metime.section import LeftOut, RefinedFrom, SectionResult
+from napari_metime.section import LeftOut, NicheNull, RefinedFrom, SectionResult
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "img", "col", "line", "br"}
@@ -62,7 +62,7 @@ def test_hostile_names_are_shown_and_never_run(page: _Page) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(page: _Page) -> None:
     loaded = [a.get("src") or "" for tag, a in page.tags if tag in ("img", "iframe", "link", "source", "use", "image")]
-    assert len(loaded) == 3
+    assert len(loaded) == 4
     assert all(source.startswith("data:image/png;base64,") for source in loaded)
     links = [a["href"] for _, a in page.tags if a.get("href")]
     assert links
@@ -86,7 +86,11 @@ def test_it_says_what_was_found_and_what_was_not_tested(page: _Page) -> None:
         "2 immune-cold niches found",
         "4 effector cells where 38 were expected",
         "For research use only",
-        "Not tested in this version",
+        "chosen by these: do not test again",
+        "once tumour fraction and cell density are taken out of both",
+        "axis:trp_kyn",
+        "1 channel: effective sample of 4 below 10",
+        "against 999 sections drawn from the null",
         "descriptive",
         "missed by 6.1 µm",
         "2 of 3 panel members are not shown",
@@ -97,11 +101,43 @@ def test_it_says_what_was_found_and_what_was_not_tested(page: _Page) -> None:
     assert "caus" not in page.text.replace("what causes what", "").replace("association, not of cause", "")
 
 
+def test_descriptive_columns_are_marked_in_the_header(page: _Page) -> None:
+    head = page.text[page.text.index("chosen by these") :]
+    head = head[: head.index("Niche 1")]
+    for marked in ("Effectors †", "Expected †", "Rate ratio †", "Effectors † per mm²", "Density ratio †", "p †"):
+        assert marked in head
+    assert "Cells †" not in head
+    assert "Area †" not in head
+
+
+def test_how_sure_a_niche_is_stands_beside_it(result: SectionResult, recipe: Recipe) -> None:
+    found = result.niches
+    regions = found.regions.assign(
+        stability=[0.81, 0.7, np.nan, np.nan], called_share=[0.95, 1.0, np.nan, np.nan], q_suppressed=np.nan
+    )
+    null = NicheNull(0.0, 0.5, 60.0, 1.8)
+    told = replace(result, niches=replace(found, regions=regions, map=replace(found.map, null=null)))
+    text = _Page(render_report(told, recipe, "")).text
+    for words in ("Overlap with other windows", "0.81", "Called when redrawn", "0.95", "they clump (log s.d. 0.50"):
+        assert words in text
+    assert "q, suppressed" not in text
+
+
+def test_the_section_as_a_whole_is_summed_up(result: SectionResult, recipe: Recipe) -> None:
+    row = {"grade": "mixed", "density_effector_margin_per_mm2": 205.2, "mixing_score_normalized": 0.8}
+    summary = pd.DataFrame([row])
+    told = replace(result, niches=replace(result.niches, summary=summary))
+    text = _Page(render_report(told, recipe, "")).text
+    assert "mixed grade of the whole section" in text
+    assert "205 per mm² effectors in the margin of the domain" in text
+    assert "0.80 normalised mixing" in text
+
+
 def test_without_niches_it_says_why(without_niches: SectionResult, recipe: Recipe) -> None:
     page = _Page(render_report(without_niches, recipe, ""))
     assert "Immune-cold niches are not assessable here" in page.text
     assert "Too few effectors to say." in page.text
-    assert [tag for tag, _ in page.tags].count("img") == 1
+    assert [tag for tag, _ in page.tags].count("img") == 2  # the section, and its margin
 
 
 def test_a_section_without_effectors_is_graded_as_a_whole(without_niches: SectionResult, recipe: Recipe) -> None:

@@ -21,8 +21,9 @@ from napari_metime.recipe import AlignRecipe, ExportRecipe, Recipe, TissueRecipe
 from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
 
 FILES = {
-    "regions.csv", "associations.csv", "gradients.csv", "cells.csv", "channels.csv", "niches.ome.tif", "tissue.ome.tif",
-    "coldness.ome.tif", "niches.geojson", "niches_source.geojson", "recipe.yaml", "provenance.json", "report.html",
+    "regions.csv", "associations.csv", "gradients.csv", "cells.csv", "channels.csv", "niches.ome.tif",
+    "tissue.ome.tif", "coldness.ome.tif", "margin.csv", "summary.csv", "niches.geojson", "niches_source.geojson",
+    "recipe.yaml", "provenance.json", "report.html",
 }  # fmt: skip
 
 
@@ -60,6 +61,24 @@ def test_tables_read_back(out: Path, result: SectionResult) -> None:
     cells = _read(out / "cells.csv")
     np.testing.assert_array_equal([float(v) for v in cells["x_um"]], result.niches.cells["x_um"])
     assert list(cells["region_id"][:4]) == ["1", "", "1", ""]
+
+
+def test_the_margin_and_the_summary_are_tables_of_their_own(out: Path, result: SectionResult) -> None:
+    margin, summary = _read(out / "margin.csv"), _read(out / "summary.csv")
+    assert list(margin.columns) == list(result.niches.gradients.columns)
+    assert list(margin["region_id"].unique()) == ["domain"]
+    assert (list(summary["grade"]), list(summary["cold_fraction"])) == (["mixed"], ["0.125"])
+
+
+def test_inflamed_regions_are_written_where_they_were_asked_for(
+    tmp_path: Path, result: SectionResult, recipe: Recipe
+) -> None:
+    niches = result.niches
+    asked = replace(niches.map, hot_labels=np.zeros_like(niches.map.labels))
+    inflamed = pd.DataFrame({"region_id": ["hot1"], "n_effector": [12]})
+    found = replace(result, niches=replace(niches, map=asked, inflamed=inflamed))
+    out = write_results(found, recipe, tmp_path / "results")
+    assert _read(out / "inflamed.csv").to_dict("records") == [{"region_id": "hot1", "n_effector": "12"}]
 
 
 def test_images_lie_on_the_grid(out: Path, result: SectionResult) -> None:

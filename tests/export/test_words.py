@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_metime.export import words
-from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
+from napari_metime.section import Alignment, LeftOut, NicheNull, RefinedFrom, SectionResult
 
 
 @pytest.mark.parametrize(
@@ -26,14 +27,57 @@ def test_p_values_are_not_rounded_away(p: float | None, text: str) -> None:
 
 
 def test_a_niche_is_one_sentence(result: SectionResult) -> None:
-    first, second = result.niches.regions.to_dict("records")[:2]
-    assert words.niche_sentence(first) == (
-        "Niche 1: 0.026 mm², 4 effector cells where 38 were expected (rate ratio 0.10, 95 % interval 0.04 to 0.30), "
-        "p = 0.002; desert, suppressed."
+    """2^0.585 = 1.5: L-Lactate's interval is +0.20 to +0.90, that of kyn_trp, a logarithm, -1.60 to -0.90."""
+    niches = result.niches
+    cells = niches.cells.assign(type=np.where(niches.cells["role"] == "effector", "CD8", niches.cells["type"]))
+    first, second = words.niche_sentences(replace(niches, cells=cells))
+    assert first == (
+        "Niche 1: 0.026 mm², 4 CD8 where 38 were expected (ratio 0.10, 0.04 to 0.30), p = 0.002; desert, suppressed; "
+        "associated: kyn_trp 1.2 below, L-Lactate 1.5 times the rest."
     )
-    assert words.niche_sentence(second) == (
-        "Niche 2: 0.014 mm², 1 effector cell where 20 were expected (rate ratio 0.05), p = 0.045; excluded."
+    assert second == (
+        "Niche 2: 0.014 mm², 1 CD8 where 20 were expected (ratio 0.05), p = 0.045; excluded."
     )
+
+
+@pytest.mark.parametrize("types", [["CD8", "NK"], ["x" * 31], ["\x1b[31mCD8"]])
+def test_effectors_of_several_types_or_of_odd_names_are_effector_cells(result: SectionResult, types: list[str]) -> None:
+    niches = result.niches
+    cells = pd.DataFrame({"type": types, "role": "effector"})
+    assert "4 effector cells where 38 were expected" in words.niche_sentences(replace(niches, cells=cells))[0]
+
+
+def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: SectionResult) -> None:
+    """log2 1.3785 = 2.6 times; what was not significant there is not told, however large."""
+    niches = result.niches
+    regions = niches.regions.assign(
+        **{"matched_log2fc_L-Lactate": 1.3785, "p_moved_L-Lactate": [0.01, 0.2, np.nan, np.nan]},
+        matched_log2fc_kyn_trp=-3.0,
+        p_moved_kyn_trp=[0.06, np.nan, np.nan, np.nan],
+        n_tumor=[80, 40, 80, 399],
+    )
+    first, second = words.niche_sentences(replace(niches, regions=regions))
+    assert first.endswith("; associated: L-Lactate 2.6 times the matched tumour.")
+    assert words.moved_q(regions.iloc[0], ["L-Lactate", "kyn_trp", "x"]) == {"L-Lactate": 0.02, "kyn_trp": 0.06}
+    assert "associated" not in second
+    few = regions.assign(n_tumor=[80, 40, 80, 100])
+    assert words.niche_sentences(replace(niches, regions=few))[0].endswith("times the matched tissue.")
+
+
+def test_the_null_says_what_it_was_fitted_to() -> None:
+    """exp(-0.4) = 0.67."""
+    assert words.null_sentence(None) == ""
+    assert "like random labels" in words.null_sentence(NicheNull())
+    told = words.null_sentence(NicheNull(-0.4, 0.5, 60.0, 1.8))
+    assert "per mm deeper their share is 0.67 times as large" in told
+    assert "they clump (log s.d. 0.50 over 60 µm)" in told
+    assert "1.8 times the variance of random labels" in told
+
+
+def test_the_window_says_what_it_expects(result: SectionResult, without_niches: SectionResult) -> None:
+    told = "Where it is assessable, the window expects 4.0 effectors (median), 4.0 at least."
+    assert words.window_sentence(result.niches.map) == told
+    assert words.window_sentence(without_niches.niches.map) == ""
 
 
 def test_the_headline_tells_none_from_not_assessable(result: SectionResult, without_niches: SectionResult) -> None:

@@ -13,6 +13,7 @@ from napari_metime.export.colours import ROLE_COLOURS
 from napari_metime.gui import layers
 from napari_metime.gui.cell_layers import DRAWN
 from napari_metime.gui.chain import STEPS
+from napari_metime.gui.niche_layers import LEAST_P, NICHE_KINDS, niche_layers
 from napari_metime.gui.session import Session
 from napari_metime.section import Alignment
 
@@ -100,6 +101,36 @@ def test_niches_carry_their_rows_by_label(viewer, session):
     layer, result = layers.find(viewer, "niches"), session.value("niches")
     assert np.array_equal(layer.data, result.map.labels)
     assert layer.features["index"].tolist() == list(range(1, result.map.n_niches + 1))
+
+
+def test_what_was_found_lies_in_layers_to_switch(viewer, session):
+    """Only coldness, with the grey of what cannot be said, and the niches are in sight at first."""
+    found, of = session.value("niches").map, {layer.metadata[layers.KEY]: layer for layer in viewer.layers}
+    maps = [kind for kind in NICHE_KINDS if kind in of]
+    assert {"coldness", "p_local", "q_local", "membership", "niches"} <= set(maps)
+    assert [kind for kind in maps if of[kind].visible and kind != "not assessable"] == ["coldness", "niches"]
+    assert [of[kind].name for kind in ("p_local", "q_local")] == ["−log₁₀ p_local", "−log₁₀ q_local"]
+    known = np.isfinite(found.p_local)
+    assert np.allclose(10.0 ** -of["p_local"].data[known], np.maximum(found.p_local[known], LEAST_P), rtol=1e-4)
+    assert np.isnan(of["p_local"].data[~found.assessable]).all()
+    assert of["membership"].contrast_limits == [0, 1]
+
+
+def test_grey_is_where_nothing_can_be_said_and_structures_have_layers(session):
+    result = session.value("niches")
+    half = result.map.assessable.copy()
+    half[:, : half.shape[1] // 2] = False
+    ring = np.zeros_like(result.map.labels)
+    ring[2:5, 2:5] = 1
+    found = replace(result.map, assessable=half, lymphoid=ring, hot_labels=2 * ring, membership=None)
+    told = replace(result, map=found)
+    placed = layers.on_grid(session.value("data").dataset.grid)
+    of = {layer.metadata[layers.KEY]: layer for layer in niche_layers(told, placed)}
+    assert np.array_equal(of["not assessable"].data > 0, result.map.domain & ~half)
+    assert np.array_equal(of["lymphoid structures"].data, ring)
+    assert of["inflamed regions"].data.max() == 2
+    assert not of["lymphoid structures"].visible
+    assert "membership" not in of
 
 
 def test_contrast_ignores_what_is_off_tissue_and_nan():

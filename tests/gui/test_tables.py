@@ -45,9 +45,21 @@ def test_regions_are_shown_with_units_and_sensible_digits(qtbot, regions):
     qtbot.addWidget(view)
     view.show_frame(region_frame(regions), region_columns(regions))
     shown = texts(view, 0)
-    assert (shown["Area (mm²)"], shown["Cells"], shown["Rate ratio"]) == ("0.25", "1,234", "0.12")
+    assert (shown["Area (mm²)"], shown["Cells"], shown["Rate ratio †"]) == ("0.25", "1,234", "0.12")
     assert (shown["95 % interval"], shown["log₂ L-Lactate"]) == ("0.10 to 0.20", "−0.50")
-    assert texts(view, 1)["Rate ratio"] == "–"
+    assert texts(view, 1)["Rate ratio †"] == "–"
+
+
+def test_what_regions_were_chosen_by_is_marked_in_the_header(regions):
+    known = {"p_region": [0.001, np.nan], "stability": [0.8, np.nan], "suppressed": ["true", None]}
+    table = regions.assign(**known, called_share=np.nan)
+    headers = {column.key: column for column in region_columns(table)}
+    for key in ("suppressed", "rate_ratio", "p_region", "stability"):
+        assert headers[key].header.endswith(" †")
+        assert headers[key].help.endswith("do not test it again.")
+    for key in ("area_um2", "n_cells", "log2fc_L-Lactate"):
+        assert "†" not in headers[key].header
+    assert "called_share" not in headers  # nothing was redrawn
 
 
 def test_a_click_on_a_sorted_table_chooses_the_right_row(qtbot):

@@ -21,6 +21,7 @@ from napari_metime.gui.colours import LANDMARK_COLOURS
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
 from napari_metime.gui.lower_dock import LowerDock
 from napari_metime.gui.pairs import Pairs
+from napari_metime.gui.plots import NICHE_BORDER, TUMOUR_MARGIN
 
 on_screen = pytest.mark.skipif(
     os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
@@ -317,6 +318,31 @@ def test_a_metabolite_row_shows_its_image(finished, viewer):
     lower.metabolites.clicked.emit(lower.metabolites.model().index(0, 0))
     name = lower.metabolites.frame_model.frame["channel"].iloc[0]
     assert layers.find(viewer, "channel", name).visible
+
+
+@on_screen
+def test_a_channel_of_the_associations_is_shown_everywhere(finished, viewer):
+    _, lower = finished
+    view, name = lower.associations, "L-Lactate"
+    view.channel_chosen.emit(name)
+    assert layers.find(viewer, "channel", name).visible
+    assert not layers.find(viewer, "coldness").visible
+    for table in (view.table, lower.metabolites):
+        (index,) = table.selectionModel().selectedRows()
+        row = table.model().mapToSource(index).row()
+        assert table.frame_model.frame["channel"].iloc[row] == name
+    assert lower.gradients.choice.currentData() == f"mean_{name}"
+
+
+@on_screen
+def test_gradients_are_across_the_niche_or_across_the_margin(finished):
+    _, lower = finished
+    result = lower.session.value("niches")
+    for border, frame in ((NICHE_BORDER, result.gradients), (TUMOUR_MARGIN, result.margin)):
+        lower.gradients.border.setCurrentText(border)
+        x, y = lower.gradients.plot.plotItem.listDataItems()[-1].getData()
+        assert np.allclose(x, (frame["band_low_um"] + frame["band_high_um"]) / 2)
+        assert np.allclose(y, frame[lower.gradients.choice.currentData()], equal_nan=True)
 
 
 @on_screen

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import tifffile
 from pyimzml.ImzMLParser import ImzMLParser
 
@@ -51,6 +52,20 @@ def test_the_truth_on_disk_is_the_truth_in_memory(folder):
     niche = truth.anatomy.niches[0]
     assert ring[0] == ring[-1]
     assert np.allclose(np.hypot(*(np.array(ring) - (niche.x_um, niche.y_um)).T), 150, atol=1e-2)
+
+
+def test_other_shapes_and_lymphoid_structures_are_written(tmp_path):
+    plan = replace(SMALL, niche_shape="banana", n_lymphoid=1, lymphoid_radius_um=60.0)
+    folder = simulate_section(tmp_path / "section", plan).parent
+    stated = json.loads((folder / "truth.json").read_text())
+    assert stated["parameters"]["niche_shape"] == "banana"
+    assert stated["lymphoid"][0][2] == 60
+    outline = json.loads((folder / "truth" / "niches.geojson").read_text())["features"][0]["geometry"]
+    banana = shapely.geometry.shape(outline)
+    assert banana.area == pytest.approx(np.pi * 150**2, rel=0.01)
+    niches = tifffile.imread(folder / "truth" / "niches.tif")
+    y, x = np.indices(niches.shape) * plan.pixel_size_um
+    assert np.mean(shapely.contains_xy(banana, x, y) == (niches > 0)) > 0.99
 
 
 @pytest.mark.parametrize("mode", ["processed", "continuous"])

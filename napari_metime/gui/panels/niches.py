@@ -6,6 +6,7 @@ from napari_metime.gui.forms import Row
 from napari_metime.gui.panels.step_panel import StepPanel
 
 DOMAINS = [("tumour bed", "tumor_bed"), ("all tissue", "tissue")]
+REFERENCES = [("all cells", "all"), ("immune cells", "immune"), ("cells that are no tumour", "non_tumor")]
 FILES = "Mask or polygons (*.tif *.tiff *.npy *.geojson *.json)"
 
 
@@ -23,4 +24,8 @@ class NichesPanel(StepPanel):
     more_rows = (
         Row("niches", "alpha", "Error rate"),
         Row("niches", "max_rate_ratio", "Largest ratio"),
+        Row("niches", "min_tumor_fraction", "Tumour fraction"),
+        Row("niches", "reference", "Counted among", choices=REFERENCES),
+        Row("niches", "mask_lymphoid", "Mask lymphoid"),
+        Row("niches", "inflamed", "Inflamed too"),
     )
