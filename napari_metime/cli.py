@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_metime import __version__
+from napari_metime.annotate_command import add_annotate
 from napari_metime.errors import MetimeError, MissingFileError, OutputError, UsageError
 from napari_metime.terminal import CLOSED_PIPE, flush_output, let_go_of_output, progress_bar, tell_warnings
 
@@ -128,6 +129,7 @@ def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> No
     index.add_argument("--cache", type=Path, metavar="DIR", help="folder of the index; else beside the file")
 
     add_for_file("panel", _panel)
+    add_annotate(add_for_file, _open_file)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -247,6 +249,7 @@ def _index(options: argparse.Namespace) -> None:
 
 def _panel(options: argparse.Namespace) -> None:
     """Print which metabolites of the panel this file can show, and why not the others."""
+    from napari_metime.panel_command import panel_lines
     from napari_metime.pipeline import find_tissue, measure_channels, open_dataset
     from napari_metime.recipe import ChannelsRecipe, ImsRecipe, TissueRecipe
 
@@ -257,18 +260,11 @@ def _panel(options: argparse.Namespace) -> None:
         channels = measure_channels(
             dataset, tissue, ims, ChannelsRecipe(), on_progress=lambda d, t: on_progress(0.5 + d / 2, t)
         )
-    tell_warnings(dataset.warnings)
-    table = channels.table
-    print(f"{int(table['detected'].sum())} of {len(table)} panel metabolites seen in {options.file.name}")
-    for row in table.to_dict("records"):
-        print(f"  {row['channel']:<40} {row['mz']:>10.4f} {row['adduct']:<12} {_verdict(row)}")
-
-
-def _verdict(row: dict[Any, Any]) -> str:
-    if not row["detected"]:
-        return f"not seen: {row['reason']}"
-    shared = f"; the same window holds {row['conflicts']}" if row["conflicts"] else ""
-    return f"seen in {100 * row['coverage']:.0f} % of tissue pixels{shared}"
+    tell_warnings((*dataset.warnings, *channels.warnings))
+    lines = panel_lines(
+        channels.table, source=options.file.name, polarity=dataset.polarity, mz_range=dataset.mz_range
+    )
+    print("\n".join(lines))
 
 
 def _run(options: argparse.Namespace) -> None:

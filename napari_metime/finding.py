@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from napari_metime.alignment import draw_alignments
 from napari_metime.errors import TissueError
-from napari_metime.masking import cells_of_part, find_domain, find_left_out
+from napari_metime.held_hypotheses import hypothesis_rows, unused_cutoffs
+from napari_metime.masking import cells_of_part, find_domain, find_left_out, told_of_domain
 from napari_metime.niches import (
     N_DRAWS,
     N_REDRAWN,
@@ -20,7 +21,8 @@ from napari_metime.niches import (
     with_robustness,
 )
 from napari_metime.placed_microscopy import PlacedMicroscopy
-from napari_metime.recipe import NichesRecipe
+from napari_metime.recipe import HypothesesRecipe, NichesRecipe
+from napari_metime.scored_niches import describe_scores
 from napari_metime.section import (
     Alignment,
     CellTable,
@@ -37,6 +39,8 @@ from napari_metime.section import (
 N_PERMUTATIONS_AGAIN, N_DRAWS_AGAIN = 199, 1500
 """Labellings, and draws of a border, of each search that only asks whether a niche is found again. Our default."""
 
+NO_CUTOFFS = HypothesesRecipe()
+
 SEARCHED = {"alpha", "max_rate_ratio", "min_tumor_fraction", "mask_lymphoid", "reference"}
 """Keys of the recipe that the search takes as they are."""
 
@@ -50,6 +54,7 @@ def find_niches(
     *,
     section_id: str,
     covariates: tuple[str, ...] = (),
+    hypotheses: HypothesesRecipe = NO_CUTOFFS,
     alignment: Alignment | None = None,
     microscopy: PlacedMicroscopy | None = None,
     seed: int = 0,
@@ -61,6 +66,7 @@ def find_niches(
 
     Parameters
     ----------
+    hypotheses : the cut-offs that the hypotheses of the review are held against
     alignment : how the cells came into the section; the window is at least twice its error wide, and the niches are
         searched again in sections drawn from that error
     microscopy : outside it no cell could have been seen; None = nothing is assumed of where cells could be
@@ -99,7 +105,7 @@ def find_niches(
             on_progress=told,
         )
 
-    domain = find_domain(dataset, niches.domain, microscopy)
+    domain = find_domain(dataset, niches.domain, microscopy, tissue.regions)
     found = search(cells, None, domain, share_of(on_progress, 0.0, 0.6))
     found = with_robustness(
         found,
@@ -121,7 +127,10 @@ def find_niches(
         seed=seed,
         on_progress=share_of(on_progress, 0.8, 1.0),
     )
-    return replace(described, warnings=(*told, *described.warnings))
+    scored = describe_scores(dataset.grid, tissue, channels, described, section_id=section_id, seed=seed)
+    held = hypothesis_rows(channels, scored, section_id=section_id, cutoffs=hypotheses.cutoffs)
+    told = (*told, *told_of_domain(niches.domain), *unused_cutoffs(hypotheses.cutoffs))
+    return replace(scored, hypotheses=held, warnings=(*told, *scored.warnings))
 
 
 def redrawn_cells(cells: CellTable, alignment: Alignment | None, seed: int) -> tuple[CellTable, ...]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from napari_metime.errors import CellTableError, RecipeError, TissueError
 from napari_metime.ims import feature_images, read_area
 from napari_metime.placed_microscopy import PlacedMicroscopy
-from napari_metime.recipe import TissueRecipe, is_path, microscopy_channel
-from napari_metime.section import CellTable, Dataset, LeftOut, Progress, Tissue, no_progress
+from napari_metime.recipe import TissueRecipe, is_path, microscopy_channel, tissue_region
+from napari_metime.section import CellTable, Dataset, LeftOut, Progress, Tissue, TissueRegions, no_progress
 from napari_metime.tissue import find_tissue_mask, tissue_of_cells
 
 
@@ -83,18 +83,42 @@ def _found_tissue(
     return find_tissue_mask(features, measured, method=method, seed=seed)
 
 
-def find_domain(dataset: Dataset, domain: str, microscopy: PlacedMicroscopy | None) -> NDArray[np.bool_] | str:
+def find_domain(
+    dataset: Dataset, domain: str, microscopy: PlacedMicroscopy | None, regions: TissueRegions | None = None
+) -> NDArray[np.bool_] | str:
     """Return the drawn domain, shape (rows, cols), or the word for one that follows from the cells.
+
+    Parameters
+    ----------
+    regions : of the tissue, for ``niches.domain: region:NAME``
 
     Raises
     ------
     TissueError, MissingFileError, RecipeError
-        As ``find_tissue``.
+        As ``find_tissue``, or there is no such region.
     """
     if is_path("niches", "domain", domain):
         return read_area(Path(domain), dataset.grid)
+    region = tissue_region(domain)
+    if region is not None:
+        if regions is None:
+            raise RecipeError(
+                f"expected regions of the tissue for niches.domain: {domain:.60}, found none; set tissue.regions"
+            )
+        return regions.mask(region)
     name = microscopy_channel(domain)
     return domain if name is None else _mask_by_channel(name, microscopy, "niches.domain")
+
+
+def told_of_domain(domain: str) -> tuple[str, ...]:
+    """Return what is to be said of a domain that ions have drawn; nothing of any other."""
+    region = tissue_region(domain)
+    if region is None:
+        return ()
+    return (
+        f"Niches were looked for in {region:.60}, a region found by its spectra: ions decided where it ends. Where the "
+        "ions that differ are those that coldness is asked about, give its surroundings the same name.",
+    )
 
 
 def _mask_by_channel(name: str, microscopy: PlacedMicroscopy | None, key: str) -> NDArray[np.bool_]:

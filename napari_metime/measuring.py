@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.errors import RecipeError
-from napari_metime.ims import IonImages, extract_ions, find_index, normalization_factors, pixel_vectors, read_image
-from napari_metime.metabolites import choose_ions, measurable_ions, read_panel
+from napari_metime.ims import (
+    IonImages,
+    extract_ions,
+    find_index,
+    mean_spectrum,
+    normalization_factors,
+    pick_peaks,
+    pixel_vectors,
+    read_image,
+)
+from napari_metime.metabolites import choose_ions, measurable_ions, panel_of
 from napari_metime.metabolites.evidence import IonEvidence, ion_evidence
+from napari_metime.metabolites.image_rows import stand_for_elements, with_images
+from napari_metime.metabolites.isotope_peaks import MIN_SHARE, isotope_share
+from napari_metime.metabolites.isotopes import SHIFTS, IsotopePattern, isotope_pattern
+from napari_metime.metabolites.metaspace import metaspace_fdr, read_metaspace
 from napari_metime.metabolites.panel import PanelIon
-from napari_metime.recipe import ChannelsRecipe, ImsRecipe, is_path
+from napari_metime.recipe import ChannelsRecipe, ImageRecipe, ImsRecipe
+from napari_metime.scoring import off_tissue
 from napari_metime.section import Channel, ChannelSet, Dataset, Progress, Tissue, no_progress, share_of
 
 IMAGES_AT_ONCE_PIXELS = 1 << 27
@@ -41,11 +55,7 @@ def measure_channels(
     RecipeError
         Two channels have one name, or a name cannot be a column's.
     """
-    panel = (
-        ()
-        if not channels.panel
-        else read_panel(Path(channels.panel) if is_path("channels", "panel", channels.panel) else None)
-    )
+    panel = panel_of(channels)
     ions = measurable_ions(panel, polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm)
     factors = normalization_factors(dataset, ims, tissue.mask, on_progress=share_of(on_progress, 0.0, 0.2))
     index = find_index(dataset)
@@ -61,25 +71,88 @@ def measure_channels(
             on_progress=share,
         )
 
-    # Some at a time and then once more for the chosen: all candidates of a million pixels would fill the memory.
-    evidence: dict[PanelIon, IonEvidence] = {}
-    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // dataset.measured.size)
-    for first in range(0, len(ions), n_at_once):
-        some = ions[first : first + n_at_once]
-        found = images([ion.mz for ion in some], share_of(on_progress, 0.2 + 0.6 * first / len(ions), 0.8))
-        for ion, image, mean_mz in zip(some, found.images, found.mean_mz, strict=True):
-            evidence[ion] = ion_evidence(image, tissue.mask, ion.mz, mean_mz)
+    share = _isotope_share(dataset, tissue) if ions else float("nan")
+    evidence = _evidence(ions, images, dataset, tissue, ims.tolerance_ppm, share_of(on_progress, 0.2, 0.8))
     chosen, table = choose_ions(
-        panel, evidence, polarity=dataset.polarity, mz_range=dataset.mz_range, tolerance_ppm=ims.tolerance_ppm
+        panel,
+        evidence,
+        polarity=dataset.polarity,
+        mz_range=dataset.mz_range,
+        tolerance_ppm=ims.tolerance_ppm,
+        holds_isotopes=share >= MIN_SHARE,
+        metaspace_fdr=metaspace_fdr(read_metaspace(channels.metaspace), panel) if channels.metaspace else {},
     )
     names = [ion.name for ion in chosen] + [f"mz:{m:.4f}" for m in channels.mz]
     found = images([ion.mz for ion in chosen] + list(channels.mz), share_of(on_progress, 0.8, 1.0))
     measured = [Channel(name, "ion", image) for name, image in zip(names, found.images, strict=True)]
-    measured += [_image_channel(path, dataset) for path in channels.images]
-    measured += further
+    brought = [*(_image_channel(image, dataset) for image in channels.images), *further]
+    brought = stand_for_elements(brought, panel)
+    measured += brought
     _check_names([channel.name for channel in measured])
     tic = pixel_vectors(dataset).tic.astype(np.float32)
-    return ChannelSet(tuple(measured), table, tic, (*told, *_broken_pixels(tic, dataset)))
+    limits = {c.name: image.lod for c, image in zip(brought, channels.images, strict=False) if image.lod is not None}
+    table = with_images(table, brought, limits, tissue_mask=tissue.mask, off_tissue=off_tissue(tissue))
+    return ChannelSet(tuple(measured), table, tic, (*told, *_no_isotopes(share), *_broken_pixels(tic, dataset)))
+
+
+def _evidence(
+    ions: Sequence[PanelIon],
+    images: Callable[[list[float], Progress], IonImages],
+    dataset: Dataset,
+    tissue: Tissue,
+    tolerance_ppm: float,
+    on_progress: Progress,
+) -> dict[PanelIon, IonEvidence]:
+    """Measure every ion with its isotopes.
+
+    Some at a time, and the chosen once more afterwards: all candidates of a million pixels would fill the memory.
+    """
+    evidence: dict[PanelIon, IonEvidence] = {}
+    off = dataset.measured & off_tissue(tissue)
+    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // (len(SHIFTS) * dataset.measured.size))
+    for first in range(0, len(ions), n_at_once):
+        some = ions[first : first + n_at_once]
+        patterns = [_pattern(ion, tolerance_ppm) for ion in some]
+        found = images([mz for pattern in patterns for mz in pattern.mz], share_of(on_progress, first / len(ions), 1.0))
+        start = 0
+        for ion, pattern in zip(some, patterns, strict=True):
+            stop = start + len(pattern.mz)
+            evidence[ion] = ion_evidence(
+                found.images[start:stop],
+                tissue.mask,
+                ion.mz,
+                found.mean_mz[start],
+                off_tissue=off,
+                abundance=pattern.abundance,
+            )
+            start = stop
+    return evidence
+
+
+def _pattern(ion: PanelIon, tolerance_ppm: float) -> IsotopePattern:
+    """Return the isotopes of an ion; its m/z alone where its formula is not known, or cannot be this ion."""
+    if ion.formula and ion.adduct:
+        try:
+            pattern = isotope_pattern(ion.formula, ion.adduct, merge_ppm=tolerance_ppm)
+        except RecipeError:
+            return IsotopePattern((ion.mz,), ())
+        return IsotopePattern((ion.mz, *pattern.mz[1:]), pattern.abundance)
+    return IsotopePattern((ion.mz,), ())
+
+
+def _isotope_share(dataset: Dataset, tissue: Tissue) -> float:
+    """Return the share of the strongest peaks of the tissue that have an isotope peak."""
+    peaks = pick_peaks(mean_spectrum(dataset, mask=tissue.mask))
+    return isotope_share(peaks.mz, peaks.intensity)
+
+
+def _no_isotopes(share: float) -> tuple[str, ...]:
+    if not share < MIN_SHARE:
+        return ()
+    return (
+        f"This file holds hardly any isotope peaks ({100 * share:.0f} % of its strongest peaks have one, fewer than "
+        f"{100 * MIN_SHARE:.0f} %): verdicts rest on m/z, place and share alone.",
+    )
 
 
 def _broken_pixels(tic: NDArray[np.float32], dataset: Dataset) -> tuple[str, ...]:
@@ -100,7 +173,7 @@ def _check_names(names: list[str]) -> None:
             )
 
 
-def _image_channel(path: Path, dataset: Dataset) -> Channel:
-    image = read_image(path, shape=dataset.grid.shape).astype(np.float32)
-    image[~dataset.measured] = np.nan
-    return Channel(path.stem, "image", image)
+def _image_channel(image: ImageRecipe, dataset: Dataset) -> Channel:
+    values = read_image(image.path, shape=dataset.grid.shape).astype(np.float32)
+    values[~dataset.measured] = np.nan
+    return Channel(image.channel, "image", values, image.unit)

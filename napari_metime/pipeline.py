@@ -41,6 +41,8 @@ from napari_metime.recipe import (
     Recipe,
 )
 from napari_metime.refining import Refined, refine_alignment
+from napari_metime.regioning import divide_tissue as divide_tissue  # a step like the others
+from napari_metime.scoring import score_channels as score_channels  # a step like the others
 from napari_metime.section import (
     Alignment,
     CellTable,
@@ -158,6 +160,27 @@ def find_microscopy(
     )
 
 
+def outline_tissue(
+    recipe: Recipe,
+    dataset: Dataset,
+    cells: CellTable,
+    microscopy: PlacedMicroscopy | None,
+    on_progress: Progress = no_progress,
+) -> Tissue:
+    """Find the tissue as a recipe says, and its regions where it asks for them."""
+    asks = recipe.tissue.regions.method != "none"
+    found = find_tissue(
+        dataset,
+        recipe.tissue,
+        seed=recipe.seed,
+        cells=cells,
+        microscopy=microscopy,
+        on_progress=share_of(on_progress, 0.0, 0.4 if asks else 1.0),
+    )
+    share = share_of(on_progress, 0.4, 1.0)
+    return divide_tissue(dataset, found, recipe.tissue.regions, recipe.ims, seed=recipe.seed, on_progress=share)
+
+
 def find_channels(
     recipe: Recipe,
     dataset: Dataset,
@@ -165,17 +188,22 @@ def find_channels(
     microscopy: PlacedMicroscopy | None,
     on_progress: Progress = no_progress,
 ) -> ChannelSet:
-    """Measure the channels that a recipe names: of the spectra, of images on the grid, and of the microscopy."""
+    """Measure the channels that a recipe names: of the spectra, of images on the grid, and of the microscopy.
+
+    Ratios and axis scores follow from these.
+    """
     further, told = ((), ()) if microscopy is None else microscopy.measure(on_progress=share_of(on_progress, 0.0, 0.3))
-    return measure_channels(
+    measured = measure_channels(
         dataset,
         tissue,
         recipe.ims,
         recipe.channels,
         further=further,
         told=told,
-        on_progress=share_of(on_progress, 0.0 if microscopy is None else 0.3, 1.0),
+        on_progress=share_of(on_progress, 0.0 if microscopy is None else 0.3, 0.8),
     )
+    scoring = share_of(on_progress, 0.8, 1.0)
+    return score_channels(dataset, tissue, measured, recipe.ims, recipe.channels, on_progress=scoring)
 
 
 def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult:
@@ -216,9 +244,7 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
         "tissue",
         0.2,
         0.35,
-        lambda p: find_tissue(
-            dataset, recipe.tissue, seed=recipe.seed, cells=cells, microscopy=microscopy, on_progress=p
-        ),
+        lambda p: outline_tissue(recipe, dataset, cells, microscopy, p),
     )
     channels = step("metabolites", 0.35, 0.6, lambda p: find_channels(recipe, dataset, tissue, microscopy, p))
     niches = step(
@@ -233,6 +259,7 @@ def run(recipe: Recipe, *, on_progress: Progress = no_progress) -> SectionResult
             recipe.niches,
             section_id=recipe.section.id,
             covariates=recipe.associations.covariates,
+            hypotheses=recipe.hypotheses,
             alignment=alignment,
             microscopy=microscopy,
             seed=recipe.seed,

@@ -16,6 +16,7 @@ from napari_metime.alignment import write_transform
 from napari_metime.alignment.transform_files import Format
 from napari_metime.cells import cells_on_grid, channels_at_cells
 from napari_metime.masking import cells_of_part
+from napari_metime.metabolites.hypotheses import notes_of_site
 from napari_metime.recipe import Recipe
 from napari_metime.section import ROLES, CellTable, Progress, SectionResult, no_progress
 
@@ -47,7 +48,8 @@ def write_results(
     }
     if result.alignment.warp is None:  # what bends is said by its landmarks alone
         more |= {name: partial(write_transform, result.alignment, form=form) for name, form in TRANSFORMS.items()}
-    return export.write_results(result, recipe, out, more=more, on_progress=on_progress)
+    notes = notes_of_site(recipe.section.site)
+    return export.write_results(result, recipe, out, more=more, notes=notes, on_progress=on_progress)
 
 
 def _write_counts(result: SectionResult, path: Path) -> None:

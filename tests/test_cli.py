@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,9 @@ from pyimzml.ImzMLWriter import ImzMLWriter
 from napari_metime.cli import main
 from napari_metime.ims import extract_ions, find_index, open_imzml
 
-TABLES = ("regions", "associations", "gradients", "margin", "summary", "cells", "channels")
+TABLES = (
+    "regions", "associations", "gradients", "margin", "summary", "cells", "channels", "axes", "ratios", "hypotheses",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -125,9 +128,16 @@ def test_an_index_in_another_folder_is_found_again(section: Path, tmp_path: Path
 def test_panel_says_what_this_file_shows_and_why_not_the_rest(imzml: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["panel", str(imzml)]) == 0
     out = capsys.readouterr().out
-    assert "panel metabolites seen" in out.splitlines()[0]
-    assert any(line.strip().startswith("L-Lactate") and "seen in" in line for line in out.splitlines())
-    assert "not seen: " in out
+    counts = [int(n) for n in re.findall(r"(\d+) (?:seen|doubtful|not seen|cannot be seen here)", out.splitlines()[0])]
+    assert len(counts) == 4
+    (members,) = re.findall(r"(\d+) members", out.splitlines()[0])
+    assert sum(counts) == int(members)
+    (lactate,) = [line for line in out.splitlines() if line.strip().startswith("L-Lactate ")]
+    assert "89.0244 [M-H]-" in lactate
+    assert "% of tissue" in lactate
+    (iron,) = [line for line in out.splitlines() if line.strip().startswith("Iron")]
+    assert "cannot be seen here" in iron
+    assert "channels.images" in iron
 
 
 def test_run_writes_every_file_and_repeats_itself_byte_for_byte(

@@ -24,7 +24,13 @@ ENTRY_POINTS = {
     "[console_scripts]": "napari-metime = napari_metime.cli:main",
     "[napari.manifest]": "napari-metime = napari_metime:napari.yaml",
 }
-PACKAGE_DATA = ("napari.yaml", "py.typed", "metabolites/panel.csv", "export/report.html.j2")
+TABLES = ("panel", "ratios", "hypotheses", "organ_notes")
+PACKAGE_DATA = (
+    "napari.yaml",
+    "py.typed",
+    "export/report.html.j2",
+    *(f"metabolites/{table}.csv" for table in TABLES),
+)
 BINDING = re.compile(r"(?i)(pyqt|pyside|napari$|qtpy)")
 
 

@@ -21,7 +21,16 @@ from napari_metime.pipeline import (
     read_cells,
     run,
 )
-from napari_metime.recipe import AlignRecipe, ChannelsRecipe, ImsRecipe, Recipe, RefineRecipe, TissueRecipe, load_recipe
+from napari_metime.recipe import (
+    AlignRecipe,
+    ChannelsRecipe,
+    ImageRecipe,
+    ImsRecipe,
+    Recipe,
+    RefineRecipe,
+    TissueRecipe,
+    load_recipe,
+)
 from napari_metime.section import CellTable, SectionResult
 
 
@@ -147,11 +156,38 @@ def test_listed_mz_and_images_become_channels(recipe: Recipe, tmp_path: Path) ->
     dataset = open_dataset(recipe.ims)
     marker = np.arange(np.prod(dataset.grid.shape), dtype=np.float32).reshape(dataset.grid.shape)
     np.save(tmp_path / "PD-L1.npy", marker)
-    channels = recipe.channels.model_copy(update={"panel": None, "mz": (89.0244,), "images": (tmp_path / "PD-L1.npy",)})
+    images = (ImageRecipe(path=tmp_path / "PD-L1.npy", unit="counts"),)
+    channels = recipe.channels.model_copy(update={"panel": None, "mz": (89.0244,), "images": images})
     tissue = find_tissue(dataset, TissueRecipe(method="none"))
     found = measure_channels(dataset, tissue, recipe.ims.model_copy(update={"normalize": "none"}), channels)
     assert [(c.name, c.kind) for c in found.channels] == [("mz:89.0244", "ion"), ("PD-L1", "image")]
     assert np.array_equal(found.channels[1].image[dataset.measured], marker[dataset.measured])
+    assert found.channels[1].unit == "counts"
+    assert found.table[["channel", "axis", "verdict"]].to_numpy().tolist() == [["PD-L1", "", "seen"]]
+
+
+def test_an_image_of_an_element_fills_its_row_of_the_panel(recipe: Recipe, tmp_path: Path) -> None:
+    dataset = open_dataset(recipe.ims)
+    np.save(tmp_path / "laser.npy", np.full(dataset.grid.shape, 3.0))
+    images = (ImageRecipe(path=tmp_path / "laser.npy", name="56Fe", lod=2.0),)
+    tissue = find_tissue(dataset, TissueRecipe(method="none"))
+    found = measure_channels(dataset, tissue, recipe.ims, recipe.channels.model_copy(update={"images": images}))
+    rows = found.table.set_index("channel")
+    iron, zinc = (next(name for name in rows.index if name.startswith(word)) for word in ("Iron", "Zinc"))
+    assert rows.loc[iron, ["axis", "verdict", "coverage", "lod"]].tolist() == ["ferroptosis", "seen", 1.0, 2.0]
+    assert rows.loc[zinc, "verdict"] == "cannot be seen here"
+    assert found.channels[-1].name == iron
+
+
+def test_own_members_are_looked_for_beside_the_panel(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("name,formula,adducts\nmine,C3H6O3,[M-H]-;[M+H]+\n", encoding="utf-8")
+    dataset = open_dataset(recipe.ims)
+    tissue = find_tissue(dataset, TissueRecipe(method="none"))
+    channels = recipe.channels.model_copy(update={"extend": tmp_path / "own.csv"})
+    table = measure_channels(dataset, tissue, recipe.ims, channels).table.set_index("channel")
+    assert table.loc["mine", "mz"] == table.loc["L-Lactate", "mz"]
+    assert table.loc["mine", "coverage"] == table.loc["L-Lactate", "coverage"]
+    assert "L-Lactate" in str(table.loc["mine", "conflicts"])
 
 
 def test_channels_have_names_of_their_own(recipe: Recipe) -> None:
@@ -165,7 +201,8 @@ def test_channels_have_names_of_their_own(recipe: Recipe) -> None:
 def test_a_channel_is_not_named_like_the_end_of_a_column(recipe: Recipe, tmp_path: Path, name: str) -> None:
     dataset = open_dataset(recipe.ims)
     np.save(tmp_path / f"{name}.npy", np.ones(dataset.grid.shape))
-    channels = recipe.channels.model_copy(update={"panel": None, "images": (tmp_path / f"{name}.npy",)})
+    images = (ImageRecipe(path=tmp_path / f"{name}.npy"),)
+    channels = recipe.channels.model_copy(update={"panel": None, "images": images})
     with pytest.raises(RecipeError, match="rename it"):
         measure_channels(dataset, find_tissue(dataset, TissueRecipe(method="none")), recipe.ims, channels)
 

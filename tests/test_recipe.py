@@ -8,9 +8,20 @@ from typing import get_args
 import pytest
 import yaml
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from napari_metime.errors import MissingFileError, RecipeError
-from napari_metime.recipe import AlignRecipe, NichesRecipe, Recipe, dump_recipe, input_files, load_recipe
+from napari_metime.recipe import (
+    AlignRecipe,
+    ImageRecipe,
+    NichesRecipe,
+    Recipe,
+    RegionsRecipe,
+    TissueRecipe,
+    dump_recipe,
+    input_files,
+    load_recipe,
+)
 
 MINIMAL = """
 metime: 1
@@ -61,12 +72,14 @@ def test_the_recipe_of_the_design_is_taken_and_says_the_same_when_written(tmp_pa
             "reference_mz": None, "normalize_table": None, "recalibrate": "none", "lock_mz": [], "plane": None,
             "skip_broken": False,
         },
-        "tissue": {"exclude": None},
+        "channels": {"extend": None, "metaspace": None},
+        "tissue": {"exclude": None, "regions": RegionsRecipe().model_dump(mode="json")},
         "cells": {"labels": None, "gates": {}, "type_probability": None},
         "align": {"mirrored": False, "extra_error_um": 0.0, "refine": None},
         "niches": NichesRecipe().model_dump(mode="json"),
     }  # fmt: skip
     assert written.pop("microscopy") is None
+    assert written.pop("hypotheses") == {"cutoffs": {}}
     assert written == wanted | {part: wanted[part] | keys for part, keys in beyond_the_design.items()}
 
 
@@ -131,6 +144,20 @@ def test_paths_are_those_of_the_recipe_and_move_with_it(tmp_path: Path) -> None:
     assert load(elsewhere, text) == recipe
 
 
+def test_an_image_is_a_path_or_says_what_its_values_mean(tmp_path: Path) -> None:
+    line = "channels: {images: [PD-L1.ome.tif, {path: laser/a.tif, name: 56Fe, unit: µg/g, lod: 0.5}]}\n"
+    recipe = load(tmp_path, MINIMAL + line)
+    marker, iron = recipe.channels.images
+    assert (marker.path, marker.channel, marker.unit, marker.lod) == (tmp_path / "PD-L1.ome.tif", "PD-L1", "", None)
+    assert (iron.path, iron.channel, iron.unit, iron.lod) == (tmp_path / "laser" / "a.tif", "56Fe", "µg/g", 0.5)
+    assert {marker.path, iron.path} <= set(input_files(recipe))
+    elsewhere = tmp_path / "a"
+    elsewhere.mkdir()
+    text = dump_recipe(recipe, folder=elsewhere)
+    assert yaml.safe_load(text)["channels"]["images"][1]["path"] == "../laser/a.tif"
+    assert load(elsewhere, text) == recipe
+
+
 def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
     recipe = load(tmp_path, MINIMAL + "tissue: {method: mask.tif}\nniches: {domain: tissue}\n")
     assert recipe.tissue.method == str(tmp_path / "mask.tif")
@@ -162,6 +189,14 @@ def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
         ("seed: 1\nseed: 2", "the key 'seed' stands twice"),
         ("tissue: {method: '~nobody_of_that_name/m.tif'}", "write it out"),
         ("tissue: {method: ''}", "tissue.method: "),
+        (
+            "channels: {images: [{path: Fe.tif, nam: Fe}]}",
+            "found 'channels.images.0.nam'; the nearest known key is 'name'",
+        ),
+        ("channels: {images: [{name: Fe}]}", "expected the key 'channels.images.0.path', found nothing"),
+        ("channels: {images: [{path: Fe.tif, lod: -1}]}", "channels.images.0.lod: should be greater than 0"),
+        ("channels: {images: [{path: Fe.tif, name: ' Fe'}]}", "channels.images.0.name: must be one line"),
+        ("channels: {images: [5]}", "channels.images.0: should have keys of its own"),
         ("channels: {mz: [-5]}", "channels.mz.0: should be greater than 0; found -5"),
     ],
 )
@@ -212,6 +247,8 @@ def test_every_key_is_told_in_the_docs() -> None:
     text = (Path(__file__).parents[1] / "docs" / "recipe.md").read_text(encoding="utf-8")
     tables = {part.partition("\n")[0]: part for part in text.split("### ")[1:]}
     models = {**Recipe.model_fields, "align.refine": AlignRecipe.model_fields["refine"]}
+    models["channels.images"] = FieldInfo.from_annotation(ImageRecipe)
+    models["tissue.regions"] = TissueRecipe.model_fields["regions"]
     models |= {f"niches.{part}": NichesRecipe.model_fields[part] for part in ("grades", "lymphoid")}
     told = 0
     for section, field in models.items():

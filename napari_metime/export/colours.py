@@ -21,6 +21,16 @@ GRADE_COLOURS: Mapping[str, str] = {
 COLDNESS_COLOURS = ("#F7FBFF", "#9ECAE1", "#2171B5", "#08306B")
 """One hue, from as many effectors as expected to far fewer."""
 
+DIVERGING_COLOURS = ("#0072B2", "#F5F5F5", "#D55E00")
+"""Below, at and above zero: of ratios and axis scores."""
+VERDICT_COLOURS: Mapping[str, str] = {
+    "seen": "#009E73",
+    "doubtful": "#E69F00",
+    "not seen": "#999999",
+    "cannot be seen here": "#999999",
+}
+"""Of what a file shows of a metabolite; a sign and the word always stand beside them."""
+
 
 def grade_of(value: object) -> str:
     """Return a grade of ``GRADE_COLOURS``; anything else is undetermined."""

@@ -15,6 +15,7 @@ import numpy as np
 from napari_metime import __version__
 from napari_metime.errors import MissingFileError
 from napari_metime.export.folder import WRITTEN_BY
+from napari_metime.export.tissue_regions import notes_of_tissue
 from napari_metime.recipe import Recipe, input_files
 from napari_metime.section import Alignment, Progress, RefinedFrom, SectionResult
 
@@ -98,7 +99,11 @@ def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, obj
             "origin": grid.origin,
             "pixel_size_um": grid.spacing_um,
         },
-        "tissue": {"method": result.tissue.method, "n_pixels": int(result.tissue.mask.sum())},
+        "tissue": {
+            "method": result.tissue.method,
+            "n_pixels": int(result.tissue.mask.sum()),
+            "notes": notes_of_tissue(result),
+        },
         "left_out": [
             {"reason": part.reason, "n_pixels": int(part.mask.sum()), "n_cells": part.n_cells}
             for part in result.niches.left_out

@@ -15,7 +15,10 @@ from napari_metime.export.associations import Associations, associations_in_prin
 from napari_metime.export.changes import MAX_CHANNELS, NicheChanges, channel_changes
 from napari_metime.export.colours import GRADE_COLOURS, grade_of
 from napari_metime.export.figures import MAX_GRADIENTS, coldness_png, gradient_png, margin_png, overview_png
+from napari_metime.export.hypotheses import hypotheses_in_print
 from napari_metime.export.provenance import package_versions
+from napari_metime.export.scores import scores_in_print
+from napari_metime.export.tissue_regions import notes_of_tissue
 from napari_metime.export.words import (
     MISSING,
     Row,
@@ -115,13 +118,15 @@ class Fact:
     label: str
 
 
-def render_report(result: SectionResult, recipe: Recipe, recipe_text: str) -> str:
+def render_report(result: SectionResult, recipe: Recipe, recipe_text: str, *, notes: Sequence[str] = ()) -> str:
     """Return the report as HTML: no script, nothing loaded from elsewhere, every name escaped.
 
     Parameters
     ----------
     recipe_text : str
         The recipe as it is written beside the report.
+    notes : Sequence of str
+        What the review says of the section's site.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -132,6 +137,7 @@ def render_report(result: SectionResult, recipe: Recipe, recipe_text: str) -> st
         **findings,
         **_figures(result, findings["associations"], findings["changes"]),
         section=recipe.section,
+        notes=notes,
         domain=recipe.niches.domain,
         normalize=recipe.ims.normalize,
         n_permutations=recipe.niches.n_permutations,
@@ -166,6 +172,8 @@ def _findings(result: SectionResult) -> dict[str, Any]:
         "changes": _changes(result, called),
         "n_channels": len(channels.channels),
         "associations": associations,
+        "scores": scores_in_print(niches.axes, niches.ratios),
+        "hypotheses": hypotheses_in_print(niches.hypotheses),
         "covariates": _covariates(niches.associations),
         "hidden": hidden,
         "n_panel": len(channels.table),
@@ -173,7 +181,7 @@ def _findings(result: SectionResult) -> dict[str, Any]:
         "radius": number(niches.map.radius_um) if is_known(niches.map.radius_um) else None,
         "cells_note": result.cells.note,
         "microscopy_note": result.microscopy_note,
-        "tissue_note": result.tissue.note,
+        "tissue_note": "; ".join(notes_of_tissue(result)),
         "left_out": left_out_sentences(result.niches.left_out),
         "warnings": result.warnings,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from napari_metime.export.provenance import input_checksums, provenance
 from napari_metime.export.report import render_report
 from napari_metime.export.strict_json import json_text
 from napari_metime.export.tables import write_table
+from napari_metime.export.tissue_regions import with_regions, write_regions
 from napari_metime.recipe import Recipe, dump_recipe
 from napari_metime.replacing import replaced_folder
 from napari_metime.section import Progress, SectionResult, no_progress, share_of
@@ -29,6 +30,7 @@ def write_results(
     out: Path,
     *,
     more: Mapping[str, Callable[[Path], None]] | None = None,
+    notes: Sequence[str] = (),
     on_progress: Progress = no_progress,
 ) -> Path:
     """Write every output file of a run into the folder ``out``.
@@ -45,6 +47,8 @@ def write_results(
         Absent, empty, or results that we wrote, which are replaced.
     more : Mapping
         Further files by name, and what writes each to the path that it is given: what takes more than ``export``.
+    notes : Sequence of str
+        What the review says of the section's site, for the report.
 
     Returns
     -------
@@ -70,6 +74,7 @@ def write_results(
             write_landmarks(rough.landmarks, folder / PLACED)
         on_progress(0.7, "writing the images")
         _write_images(result, folder)
+        write_regions(result, recipe.section.id, folder)
         if recipe.tissue.exclude == LEFT_OUT:
             _write_left_out(result, folder / LEFT_OUT)
         _write_polygons(result, recipe.section.id, folder)
@@ -82,7 +87,7 @@ def write_results(
         _write_text(json_text(facts, indent=1), folder / PROVENANCE_NAME)
         if recipe.export.report:
             on_progress(0.8, "writing the report")
-            _write_text(render_report(result, recipe, recipe_text), folder / "report.html")
+            _write_text(render_report(result, recipe, recipe_text, notes=notes), folder / "report.html")
         on_progress(1.0, "results written")
     return out
 
@@ -112,7 +117,10 @@ def _write_tables(result: SectionResult, folder: Path) -> None:
     write_table(niches.summary, folder / "summary.csv")
     if niches.map.hot_labels is not None:
         write_table(niches.inflamed, folder / "inflamed.csv")
-    write_table(niches.cells, folder / "cells.csv")
+    write_table(niches.axes, folder / "axes.csv")
+    write_table(niches.ratios, folder / "ratios.csv")
+    write_table(niches.hypotheses, folder / "hypotheses.csv")
+    write_table(with_regions(niches.cells, result), folder / "cells.csv")
     write_table(result.channels.table, folder / "channels.csv")
 
 

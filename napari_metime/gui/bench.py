@@ -24,16 +24,16 @@ from napari_metime.gui.comparison import Comparison
 from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.ions import Ions
 from napari_metime.gui.landmarking import Landmarking
-from napari_metime.gui.made import Opened
+from napari_metime.gui.made import Opened, Ticket
 from napari_metime.gui.microscope import Microscope
 from napari_metime.gui.neighbours import Neighbours
 from napari_metime.gui.opening import imzml_beside, may_replace, work_in
 from napari_metime.gui.painting import Painting
 from napari_metime.gui.regions import niche_name, region_mask, region_names
-from napari_metime.gui.session import ColourBy, Session, Ticket
+from napari_metime.gui.session import ColourBy, Session
 from napari_metime.gui.spectra import Spectra
 from napari_metime.gui.words import in_one_line
-from napari_metime.gui.work import Look, look_at_cells, names_of_parts, prepare
+from napari_metime.gui.work import Look, Preparing, look_at_cells, names_of_parts, prepare
 from napari_metime.gui.worker import Job, Outcome, Runner, Work
 from napari_metime.ims import open_from_recipe
 from napari_metime.recipe import ROLE_KEYS, ImsRecipe, Recipe, load_recipe
@@ -107,7 +107,7 @@ class Bench(QObject):
         if getattr(viewer, "window", None) is not None:
             viewer.reset_view()
 
-    def run(self, step: Step) -> None:
+    def run(self, step: Step, prepared: Preparing = prepare) -> None:
         """Run a step on the session as it is now; an error in its settings stands in the step at once."""
         has_tissue = self.painting.take()
         if not self.session.can_run(step) or (not has_tissue and "tissue" in ancestors(self.session.values, step)):
@@ -115,23 +115,23 @@ class Bench(QObject):
             self.session.tell(f"{step}: not run, as a step before it is not done")
             return
         try:
-            work = prepare(self.session, step)
+            work = prepared(self.session, step)
         except MetimeError as error:
             self._queue.clear()
             self.session.refuse(step, str(error))
             return
         self.start(step, work, self._take_result)
 
-    def refine(self, wish: dict[str, Any] | None) -> None:
-        """Align again and refine by the images, or without; where that fails, the alignment stays as it was."""
-        former = self.session.get("align")
+    def attempt(self, step: Step, key: str, wish: Any, prepared: Preparing = prepare) -> None:
+        """Run a step with another wish (align.refine, tissue.regions); where that fails, all stays as it was."""
+        former = self.session.get(step)
         if isinstance(former, dict):
-            self.session.put("align", "refine", wish)
-            self.run("align")
-            if self.session.running == "align":
-                self._take_back = partial(self.session.put, "align", "", former)
+            self.session.put(step, key, wish)
+            self.run(step, prepared)
+            if self.session.running == step:
+                self._take_back = partial(self.session.put, step, "", former)
             else:
-                self.session.put("align", "", former)
+                self.session.put(step, "", former)
 
     def run_all(self) -> None:
         """Run every step that is not done yet, up to the niches."""

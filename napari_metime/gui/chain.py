@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from napari_metime.recipe import microscopy_channel
+from napari_metime.recipe import microscopy_channel, tissue_region
 
 Step = Literal["data", "tissue", "metabolites", "cells", "align", "niches", "export"]
 STEPS: tuple[Step, ...] = ("data", "tissue", "metabolites", "cells", "align", "niches", "export")
@@ -19,15 +19,16 @@ NEEDS: Mapping[Step, tuple[Step, ...]] = {
     "export": ("niches",),
 }
 IMAGE_KEYS = (("microscopy", "path"), ("microscopy", "pixel_size_um"))
+ION_KEYS = tuple(("ims", key) for key in ("tolerance_ppm", "normalize", "reference_mz", "normalize_table"))
 READS: Mapping[Step, tuple[tuple[str, str], ...]] = {
     "data": tuple(
         ("ims", key)
         for key in ("path", "pixel_size_um", "polarity", "part", "plane", "skip_broken", "recalibrate", "lock_mz")
     ),
-    "tissue": (("tissue", "method"), ("tissue", "exclude"), ("seed", "")),
+    "tissue": (*(("tissue", key) for key in ("method", "exclude", "regions")), ("seed", "")),
     "metabolites": (
-        *(("channels", key) for key in ("panel", "mz", "images", "min_members")),
-        *(("ims", key) for key in ("tolerance_ppm", "normalize", "reference_mz", "normalize_table")),
+        *(("channels", key) for key in ("panel", "extend", "metaspace", "mz", "images", "min_members")),
+        *ION_KEYS,
         ("microscopy", "channels"),
     ),
     "cells": tuple(
@@ -38,10 +39,11 @@ READS: Mapping[Step, tuple[tuple[str, str], ...]] = {
         ("section", "id"),
         *(("niches", key) for key in ("domain", "radius_um", "n_permutations", "alpha", "max_rate_ratio")),
         ("associations", "covariates"),
+        ("hypotheses", "cutoffs"),
         ("seed", ""),
         *IMAGE_KEYS,
     ),
-    "export": (("section", ""), ("export", "report")),
+    "export": (("section", ""), ("export", "report"), ("tissue", "regions")),
 }
 """Which keys of the recipe make the result of each step; an empty key is the whole section."""
 
@@ -62,7 +64,17 @@ def needs(values: Values, step: Step) -> tuple[Step, ...]:
 def reads(values: Values, step: Step) -> tuple[tuple[str, str], ...]:
     """Return the keys of the recipe that make the result of a step."""
     looks_at_image = _uses_image(values, step) or (step == "align" and isinstance(_refine(values), Mapping))
-    return (*READS[step], *IMAGE_KEYS) if looks_at_image else READS[step]
+    more: tuple[tuple[str, str], ...] = IMAGE_KEYS if looks_at_image else ()
+    if step == "tissue" and values["tissue"]["regions"]["method"] != "none":
+        more += ION_KEYS
+    if step == "niches" and asks_for_region(values):
+        more += (("tissue", "regions"),)
+    return (*READS[step], *more)
+
+
+def asks_for_region(values: Values) -> bool:
+    """Whether niches are looked for in a region of the tissue."""
+    return tissue_region(str(values["niches"]["domain"])) is not None
 
 
 def ancestors(values: Values, step: Step) -> set[Step]:

@@ -16,3 +16,8 @@ LANDMARK_COLOURS = {
 TYPE_COLOURS = ("#009E73", "#F0E442", "#56B4E9", "#D55E00", "#CC79A7", "#E69F00", "#0072B2")
 OTHER_TYPES_COLOUR = "#999999"
 """Okabe and Ito's set, for cell types by their number of cells."""
+REGION_COLOURS = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"),
+    *("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499"),
+)
+"""Of the tissue, the largest first: Okabe and Ito's set, then Paul Tol's muted one; numbers and names stand beside."""

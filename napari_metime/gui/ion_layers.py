@@ -19,21 +19,25 @@ from napari_metime.gui.session import Session
 
 Slot = Literal["one", "red", "green", "blue"]
 SLOTS: tuple[Slot, ...] = ("one", "red", "green", "blue")
-NAMES: Mapping[Slot, str] = {"one": "ion", "red": "ion red", "green": "ion green", "blue": "ion blue"}
+NAMES: Mapping[Slot, str] = {"red": "ion red", "green": "ion green", "blue": "ion blue"}
 KEPT_COLORMAPS = ("cyan", "magenta", "yellow", "bop orange", "bop purple")
 COVERING = ("channel", "normalization", *NICHE_MAPS)
 
 
-def show_ion(viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[np.float32], *, alone: bool) -> None:
+def show_ion(
+    viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[np.float32], title: str, *, alone: bool
+) -> None:
     """Show an ion image in the layer of its slot, which is used again for the next one.
 
-    ``alone`` says whether the one ion is in sight, or the three colours.
+    ``title`` is what the one ion is called, with its unit; ``alone`` says whether it is in sight, or the three colours.
     """
     opened: Opened = session.value("data")
     limits = contrast_limits(image, _inside(session))
     layer = layers.find(viewer, "ion", slot)
     if isinstance(layer, Image) and layer.data.shape == image.shape:
         layer.data = image
+        if slot == "one":
+            layer.name = title
         if tuple(layer.scale) != opened.dataset.grid.spacing_um:
             layer.scale = opened.dataset.grid.spacing_um
         _set_limits(layer, image, limits)
@@ -41,18 +45,17 @@ def show_ion(viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[n
             show_mode(viewer, alone=alone)
         return
     is_one = slot == "one"
-    layers.put(
-        viewer,
-        Image(
-            image,
-            name=NAMES[slot],
-            colormap="inferno" if is_one else slot,
-            blending="translucent" if is_one else "additive",
-            contrast_limits=limits,
-            metadata={KEY: "ion", "channel": slot},
-            **layers.on_grid(opened.dataset.grid),
-        ),
+    layer = Image(
+        image,
+        name=title if is_one else NAMES[slot],
+        colormap="inferno" if is_one else slot,
+        blending="translucent" if is_one else "additive",
+        contrast_limits=limits,
+        metadata={KEY: "ion", "channel": slot},
+        **layers.on_grid(opened.dataset.grid),
     )
+    layer.colorbar.visible = layer.name_overlay.visible = is_one
+    layers.put(viewer, layer)
     show_mode(viewer, alone=alone)
 
 

@@ -6,7 +6,7 @@ What is shown here is a look at the file; only ``add_to_metabolites`` changes th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -17,6 +17,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_metime.errors import MetimeError
 from napari_metime.gui import ion_layers
+from napari_metime.gui.channel_look import intensity_unit
 from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.ion_layers import SLOTS, Slot
 from napari_metime.gui.made import Opened
@@ -32,11 +33,12 @@ Unit = Literal["ppm", "Da"]
 
 @dataclass(frozen=True, slots=True)
 class IonWindow:
-    """What an ion image sums: [mz - half, mz + half]."""
+    """What an ion image sums: [mz - half, mz + half]; ``label`` is whose ion it was asked for as."""
 
     mz: float
     tolerance: float
     unit: Unit
+    label: str = "ion"
 
     @property
     def half(self) -> float:
@@ -122,11 +124,11 @@ class Ions(QObject):
 
         self._latest.ask(work, land)
 
-    def show(self, mz: float) -> None:
-        """Show the ion at an m/z in the target slot."""
+    def show(self, mz: float, label: str = "ion") -> None:
+        """Show the ion at an m/z in the target slot; ``label`` says whose it is."""
         if self._session.value("data") is None:
             return
-        self.windows[self.target] = IonWindow(mz, *self.tolerance)
+        self.windows[self.target] = IonWindow(mz, *self.tolerance, label)
         self._due.add(self.target)
         self._ask()
         self.changed.emit()
@@ -135,7 +137,7 @@ class Ions(QObject):
         """Change the width of the window of this slot and of those to come."""
         self._own_tolerance = (tolerance, unit)
         if self.window is not None:
-            self.show(self.window.mz)
+            self.show(self.window.mz, self.window.label)
         else:
             self.changed.emit()
 
@@ -225,7 +227,8 @@ class Ions(QObject):
             return
         windows = self.windows
         if self._own_tolerance is None:
-            windows = {slot: IonWindow(window.mz, *self.tolerance) for slot, window in windows.items()}
+            tolerance, unit = self.tolerance
+            windows = {slot: replace(w, tolerance=tolerance, unit=unit) for slot, w in windows.items()}
         try:
             key, _ = scaling_of(self._session)
         except MetimeError:
@@ -280,6 +283,12 @@ class Ions(QObject):
         for slot, image in found.images.items():
             if self.windows.get(slot) is windows[slot]:
                 self._due.discard(slot)
-                ion_layers.show_ion(viewer, self._session, slot, image, alone=self.target == "one")
+                title = _title(windows[slot], self._session.get("ims", "normalize"))
+                ion_layers.show_ion(viewer, self._session, slot, image, title, alone=self.target == "one")
                 self.landed.emit(slot)
         self.asked.emit(bool(self._due))
+
+
+def _title(window: IonWindow, normalize: str) -> str:
+    """Name the ion in sight, with the unit of its colour bar."""
+    return f"{window.label} {window.mz:.4f} ({intensity_unit(normalize)})"

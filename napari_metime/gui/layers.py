@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui.cell_layers import cells_layer, recolour
 from napari_metime.gui.chain import Step
+from napari_metime.gui.channel_look import look_of, unit_of
 from napari_metime.gui.colours import LEFT_OUT_COLOUR, TISSUE_COLOUR
 from napari_metime.gui.frame import KEY as KEY
 from napari_metime.gui.frame import MICROMETRES as MICROMETRES
 from napari_metime.gui.landmark_layers import landmark_layers, recolour_rings
 from napari_metime.gui.made import Opened
 from napari_metime.gui.niche_layers import NICHE_KINDS, NICHE_MAPS, label_colours, niche_layers
+from napari_metime.gui.region_layer import KIND as REGIONS
+from napari_metime.gui.region_layer import region_layer, show_names
 from napari_metime.gui.session import Session
 from napari_metime.section import Alignment, Grid, Tissue
 
@@ -32,6 +35,7 @@ ORDER = (
     "ion",
     "kept",
     *NICHE_MAPS,
+    REGIONS,
     "tissue",
     "left out",
     "niches",
@@ -42,7 +46,7 @@ ORDER = (
     "comparison",
     "landmarks",
 )
-COVERING = ("channel", "normalization", "ion", "kept", *NICHE_MAPS)
+COVERING = ("channel", "normalization", "ion", "kept", *NICHE_MAPS, REGIONS)
 """What hides a channel, or would be hidden by it."""
 
 
@@ -86,18 +90,26 @@ def show_channel(viewer: ViewerModel, session: Session, name: str) -> None:
     if channel is None:
         return
     for other in viewer.layers:
-        if other.metadata.get(KEY) in COVERING:
+        kind = other.metadata.get(KEY)
+        if kind in COVERING or (kind == "tic" and channel.is_logarithmic):  # what has no ratio is no grey of the TIC
             other.visible = False
+    former = find(viewer, "channel", name)
+    if former is not None and former.data is channel.image:
+        former.visible = True
+        return
+    unit = unit_of(channel, session.made_with("metabolites", "ims", "normalize"))
     tissue: Tissue = session.value("tissue")
-    placed = on_grid(session.value("data").dataset.grid)
+    look = look_of(channel, tissue.mask)
     layer = Image(
         channel.image,
-        name=name,
-        colormap="inferno",
-        contrast_limits=contrast_limits(channel.image, tissue.mask),
+        name=f"{name} ({unit})" if unit else name,
+        colormap=look.colormap,
+        contrast_limits=look.limits,
         metadata={KEY: "channel", "channel": name},
-        **placed,
+        **on_grid(session.value("data").dataset.grid),
     )
+    layer.colorbar.visible = True
+    layer.name_overlay.visible = True  # the colour bar itself has no place for its unit
     put(viewer, layer)
     layer.visible = True
 
@@ -161,10 +173,24 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
     )
     layer.contour = 1
     put(viewer, layer)
+    show_regions(viewer, session)
     if session.left_out_mask.any():
         show_left_out(viewer, session)
     else:
         remove(viewer, "left out")
+
+
+def show_regions(viewer: ViewerModel, session: Session) -> None:
+    """Show the regions of the tissue as they are and as they are named; where there are none, no layer is."""
+    tissue: Tissue | None = session.value("tissue")
+    regions = None if tissue is None else tissue.regions
+    former = find(viewer, REGIONS)
+    if regions is None:
+        remove(viewer, REGIONS)
+    elif isinstance(former, Labels) and np.array_equal(former.data, regions.labels):
+        show_names(former, regions)
+    else:
+        put(viewer, region_layer(regions, on_grid(session.value("data").dataset.grid)))
 
 
 def show_left_out(viewer: ViewerModel, session: Session) -> None:
@@ -230,6 +256,9 @@ def remove(viewer: ViewerModel, kind: str) -> None:
 
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
     made = niche_layers(session.value("niches"), on_grid(session.value("data").dataset.grid))
+    divided = find(viewer, REGIONS)
+    if divided is not None and find(viewer, "niches") is None:
+        divided.visible = False  # or they would colour the map of coldness
     for layer in made:
         put(viewer, layer)
     for kind in set(NICHE_KINDS).difference(layer.metadata[KEY] for layer in made):

@@ -19,11 +19,12 @@ from napari_metime.gui.calibration import CalibrationView
 from napari_metime.gui.chain import Step
 from napari_metime.gui.docked import DockedWidget, disconnecting
 from napari_metime.gui.made import Opened
+from napari_metime.gui.metabolite_tab import MetaboliteTab
 from napari_metime.gui.plots import GradientPlot, follow_theme
 from napari_metime.gui.regions import niche_name
 from napari_metime.gui.spectrum_tab import SpectrumTab
 from napari_metime.gui.style import style_sheet
-from napari_metime.gui.tables import CHANNEL_COLUMNS, FrameView, channel_frame, region_columns, region_frame
+from napari_metime.gui.tables import FrameView, region_columns, region_frame
 from napari_metime.section import ChannelSet, NicheResult
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ EMPTY = {
     "Spectrum": "The spectrum of the section stands here once a file is open. Click a peak to see where its ion is.",
     "Calibration": "Step 1 can correct the m/z of a file against lock masses (More settings, Recalibrate); "
     "what came of it stands here.",
-    "Metabolites": "What this file can show of the panel stands here after step 3.",
     "Regions": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
     "Gradient": "How cells and metabolites change with the distance from a niche, and across the tumour margin, stands "
     "here after step 6.",
@@ -52,7 +52,7 @@ class LowerDock(DockedWidget):
         self.bench, self.session = bench, bench.session
         self.spectrum, self.gradients = SpectrumTab(bench), GradientPlot()
         self.calibration, self.associations = CalibrationView(), AssociationView()
-        self.metabolites, self.regions = FrameView(sortable=True), FrameView()
+        self.metabolites, self.regions = MetaboliteTab(bench), FrameView()
         self.log = QPlainTextEdit("\n".join(self.session.log))
         self.log.setReadOnly(True)
         self.tabs = QTabWidget()
@@ -60,13 +60,13 @@ class LowerDock(DockedWidget):
         for name, widget in (
             ("Spectrum", self.spectrum),
             ("Calibration", self.calibration),
-            ("Metabolites", self.metabolites),
             ("Regions", self.regions),
             ("Gradient", self.gradients),
             ("Association", self.associations),
         ):
             self._stacks[name] = _or_words(widget, EMPTY[name])
             self.tabs.addTab(self._stacks[name], name)
+        self.tabs.insertTab(2, self.metabolites, "Metabolites")
         self.tabs.addTab(self.log, "Log")
         self.index = QLabel()
         self.index.setProperty("look", "dim")
@@ -116,7 +116,7 @@ class LowerDock(DockedWidget):
         bench.indexing.changed.connect(self._on_index)
         bench.indexing.progressed.connect(self._on_index)
         viewer.events.theme.connect(self._on_theme)
-        self.metabolites.row_chosen.connect(self._on_metabolite)
+        self.metabolites.channel_chosen.connect(self._show_channel)
         self.spectrum.plot.ion_chosen.connect(self._show_channel)
         self.associations.channel_chosen.connect(self._show_channel)
         self.regions.row_chosen.connect(self._on_region)
@@ -128,10 +128,11 @@ class LowerDock(DockedWidget):
         value = self.session.value(step)
         if isinstance(value, Opened):
             self._show_opened(value)
+            self.metabolites.show_session()
         self.spectrum.show_regions()
         if isinstance(value, ChannelSet):
-            self.metabolites.show_frame(channel_frame(value), CHANNEL_COLUMNS)
-            self._show_tab("Metabolites")
+            self.metabolites.show_session()
+            self.tabs.setCurrentWidget(self.metabolites)
         if isinstance(value, NicheResult):
             self.regions.show_frame(region_frame(value.regions), region_columns(value.regions))
             niches = value.regions[value.regions["kind"] == "niche"]
@@ -145,11 +146,11 @@ class LowerDock(DockedWidget):
 
     def _on_cleared(self) -> None:
         """Show nothing of the former section."""
-        for table in (self.metabolites, self.regions):
-            table.show_frame(pd.DataFrame(), ())
+        self.metabolites.show_session()
+        self.regions.show_frame(pd.DataFrame(), ())
         self.gradients.show_gradients(pd.DataFrame(), {}, pd.DataFrame())
         self.associations.show_associations(pd.DataFrame(), pd.DataFrame())
-        for name in ("Calibration", "Metabolites", "Regions", "Gradient", "Association"):
+        for name in ("Calibration", "Regions", "Gradient", "Association"):
             self._stacks[name].setCurrentIndex(1)
 
     def _show_opened(self, opened: Opened) -> None:
@@ -167,14 +168,11 @@ class LowerDock(DockedWidget):
         self._stacks[name].setCurrentIndex(0)
         self.tabs.setCurrentWidget(self._stacks[name])
 
-    def _on_metabolite(self, row: int) -> None:
-        self._show_channel(str(self.metabolites.frame_model.frame["channel"].iloc[row]))
-
     def _show_channel(self, name: str) -> None:
         layers.show_channel(self.bench.viewer, self.session, name)
         self.associations.select(name)
         self.gradients.show_channel(name)
-        self.metabolites.select_where("channel", name)
+        self.metabolites.select(name)
 
     def _on_region(self, row: int) -> None:
         region = self.regions.frame_model.frame.iloc[row]

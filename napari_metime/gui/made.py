@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_metime.gui.chain import Step, Values, asks_for_region
 from napari_metime.ims import PixelVectors, Recalibration
 from napari_metime.masking import leave_out
 from napari_metime.refining import Refined
-from napari_metime.section import Alignment, CellTable, Dataset, RefinedFrom, Tissue
+from napari_metime.section import Alignment, CellTable, Dataset, RefinedFrom, Tissue, TissueRegions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +76,7 @@ class Outlined:
     ----------
     left_out : ndarray of shape (rows, cols), bool
     name : of the file that holds it, or will
+    regions : of the tissue that is left
 
     Raises
     ------
@@ -85,15 +87,56 @@ class Outlined:
     whole: Tissue
     left_out: NDArray[np.bool_]
     name: str
+    regions: TissueRegions | None = None
     tissue: Tissue = field(init=False)
 
     def __post_init__(self) -> None:
         tissue = leave_out(self.whole, self.left_out, self.name) if self.left_out.any() else self.whole
-        object.__setattr__(self, "tissue", tissue)
+        object.__setattr__(self, "tissue", replace(tissue, regions=self.regions))
 
     @classmethod
     def of(cls, tissue: Tissue, measured: NDArray[np.bool_], name: str) -> Outlined:
         """Take a finished tissue apart; what lies below that which is left out, nobody knows: tissue."""
         nowhere = np.zeros_like(tissue.mask)
         left_out = np.logical_or.reduce([nowhere, *(part.mask for part in tissue.left_out)])
-        return cls(replace(tissue, mask=tissue.mask | (left_out & measured), left_out=()), left_out, name)
+        whole = replace(tissue, mask=tissue.mask | (left_out & measured), left_out=(), regions=None)
+        return cls(whole, left_out, name, tissue.regions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ticket:
+    """One start of a step: what it was started on, and when (UTC, ISO 8601)."""
+
+    step: Step
+    settings: tuple[Any, ...]
+    inputs: tuple[object, ...]
+    started: str
+    begin_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """A result with what it was made of; ``seconds`` is None where nothing was computed."""
+
+    value: Any
+    ticket: Ticket
+    seconds: float | None = None
+
+
+def is_as_before(value: Any, former: Any, values: Values) -> bool:
+    """Whether what was made of a former result may count as made of this one.
+
+    So it is where a refinement was refused or a refused one was dropped, and the cells lie where they lay; and where
+    the same tissue was divided otherwise, unless niches are looked for in a region of it.
+
+    Parameters
+    ----------
+    values : the unfinished recipe
+    """
+    if isinstance(value, Aligned) and isinstance(former, Aligned):
+        return (value.is_refused or former.is_refused) and value.places_as(former)
+    if isinstance(value, Tissue) and isinstance(former, Tissue):
+        is_divided = value.regions is not None or former.regions is not None
+        same = value.method == former.method and np.array_equal(value.mask, former.mask)
+        return is_divided and same and not asks_for_region(values)
+    return False

@@ -76,6 +76,8 @@ class Painting(QObject):
             session.refuse("tissue", str(error))
             return False
         layers.show_mask(layer, session.value("tissue").mask)
+        if session.value("tissue") is not tissue and self._viewer() is not None:
+            layers.show_regions(self._viewer(), session)
         return True
 
     def restart(self) -> None:

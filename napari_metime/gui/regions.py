@@ -18,14 +18,21 @@ def niche_name(label: int) -> str:
     return f"niche {label}"
 
 
+def tissue_region_name(name: str) -> str:
+    """Return the name of a region of the tissue as a region among others."""
+    return f"region {name}"
+
+
 def region_names(session: Session) -> tuple[str, ...]:
-    """Return the names of the regions that there are: the parts of the file, then tissue, then niches."""
+    """Return the names of the regions that there are: the parts of the file, tissue, its regions, then niches."""
     opened: Opened | None = session.value("data")
     names: list[str] = []
     if opened is not None and not opened.dataset.part and len(opened.parts) > 1:
         names += opened.parts
     if session.is_current("tissue"):
         names += [TISSUE, OFF_TISSUE]
+        divided = session.value("tissue").regions
+        names += map(tissue_region_name, () if divided is None else divided.labels_of)
     if session.is_current("niches"):
         names += [niche_name(label) for label in range(1, session.value("niches").map.n_niches + 1)]
         names.append(REST)
@@ -42,6 +49,10 @@ def region_mask(session: Session, name: str) -> NDArray[np.bool_] | None:
     tissue: Tissue = session.value("tissue")
     if name in (TISSUE, OFF_TISSUE):
         return tissue.mask if name == TISSUE else opened.dataset.measured & ~tissue.mask
+    if tissue.regions is not None:
+        named = {tissue_region_name(each): each for each in tissue.regions.labels_of}
+        if name in named:
+            return tissue.regions.mask(named[name])
     found: NicheMap = session.value("niches").map
     if name == REST:
         return np.asarray(found.assessable & (found.labels == 0), dtype=bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,36 +18,18 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_metime.export.placed_landmarks import LEFT_OUT, PLACED
-from napari_metime.gui.chain import STEPS, Step, ancestors, needs, reads
-from napari_metime.gui.made import Aligned, Opened, Outlined
+from napari_metime.gui.chain import READS, STEPS, Step, ancestors, needs, reads
+from napari_metime.gui.defaults import default_values
+from napari_metime.gui.made import Aligned, Done, Opened, Outlined, Ticket, is_as_before
 from napari_metime.gui.pairs import Pairs
 from napari_metime.recipe import Recipe, parse_part
 from napari_metime.section import CellTable, SectionResult, Tissue
+from napari_metime.tissue import name_regions
 
 ColourBy = Literal["role", "type"]
 State = Literal["todo", "ready", "running", "done", "stale"]
 ALIGN_SOURCES = ("landmarks", "matrix", "path")
 """An alignment has one of these."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ticket:
-    """One start of a step: what it was started on, and when (UTC, ISO 8601)."""
-
-    step: Step
-    settings: tuple[Any, ...]
-    inputs: tuple[object, ...]
-    started: str
-    begin_s: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Done:
-    """A result with what it was made of; ``seconds`` is None where nothing was computed."""
-
-    value: Any
-    ticket: Ticket
-    seconds: float | None = None
 
 
 class Session:
@@ -65,7 +47,7 @@ class Session:
     """An error is told in this step."""
 
     def __init__(self) -> None:
-        self.values = _default_values()
+        self.values = default_values()
         self.cell_types: dict[str, int] = {}
         self.types_of: tuple[Path, str | None] | None = None
         """The table and the column that ``cell_types`` were listed from."""
@@ -166,7 +148,7 @@ class Session:
         self.changed.emit("all")
 
     def _clear(self) -> None:
-        self.values = _default_values()
+        self.values = default_values()
         self.cell_types, self.types_of, self.folder, self.why_roles = {}, None, None, {}
         self.cells_note, self.asks_unit = "", False
         self.pairs, self.pairs_from, self.is_placing, self.outlined = Pairs(), None, False, None
@@ -208,6 +190,10 @@ class Session:
         """Return the result of a step, stale or not; None where there is none."""
         return self._done[step].value if step in self._done else None
 
+    def made_with(self, step: Step, section: str, key: str) -> Any:
+        """Return a setting as it was when the result of a step was made."""
+        return self._done[step].ticket.settings[READS[step].index((section, key))]
+
     def error(self, step: Step) -> str:
         """Return why the last run of a step failed, in words; empty where it did not."""
         return self._errors.get(step, "")
@@ -226,16 +212,21 @@ class Session:
         if isinstance(value, Outlined):
             self.outlined, value = value, value.tissue
         former = self._done.get(ticket.step)
+        if isinstance(value, Tissue) and former is not None:
+            value = self._with_former_names(value, former.value)
+            ticket = replace(ticket, settings=self._settings(ticket.step))
         done = Done(value, ticket, round(time.perf_counter() - ticket.begin_s, 3))
         self._done[ticket.step] = done
-        if former is not None and former.ticket.inputs == ticket.inputs and _is_as_before(value, former.value):
+        same_inputs = former is not None and former.ticket.inputs == ticket.inputs
+        if former is not None and same_inputs and is_as_before(value, former.value, self.values):
             self._hand_on(former, done)
         self.changed.emit("all")
         return True
 
     def _hand_on(self, former: Done, done: Done) -> None:
         """Let what was made of a former result count as made of this one, which says the same."""
-        for step, later in list(self._done.items()):
+        for step in list(self._done):
+            later = self._done[step]  # not of a list made before: it may have been handed on by another way
             if former in later.ticket.inputs:
                 inputs = tuple(done if each is former else each for each in later.ticket.inputs)
                 self._done[step] = replace(later, ticket=replace(later.ticket, inputs=inputs))
@@ -309,8 +300,47 @@ class Session:
     def _take_outlined(self, outlined: Outlined) -> None:
         self._errors.pop("tissue", None)
         self.outlined = outlined
+        if self.get("tissue", "regions")["method"] != "none":
+            self._put_regions(method="none", names={})
+            self.tell("tissue: its regions were dropped, as it was changed by hand; find them again")
         self._done["tissue"] = Done(outlined.tissue, self._ticket("tissue"))
         self.changed.emit("all")
+
+    def name_region(self, label: int, name: str) -> None:
+        """Name a label of the tissue's regions; labels of one name are one region, and no name is the number.
+
+        Raises
+        ------
+        RecipeError
+            It cannot be a name.
+        """
+        former, settings = self._done["tissue"], self.get("tissue", "regions")
+        names = {**settings["names"], label: name.strip() or str(label)}
+        names = {key: word for key, word in sorted(names.items()) if word != str(key)}
+        parse_part("tissue", {**self.get("tissue"), "regions": {**settings, "names": names}})
+        if former.value.regions is None or not self.is_current("tissue") or names == settings["names"]:
+            return
+        self._put_regions(names=names)
+        tissue = replace(former.value, regions=name_regions(former.value.regions, names))
+        self._done["tissue"] = Done(tissue, replace(former.ticket, settings=self._settings("tissue")), former.seconds)
+        self._hand_on(former, self._done["tissue"])  # a domain that is a region follows by the settings of niches
+        self.changed.emit("all")
+
+    def _with_former_names(self, tissue: Tissue, former: Tissue) -> Tissue:
+        """Give regions the names that were given before, where they are the same regions; other ones have none."""
+        names = self.get("tissue", "regions")["names"]
+        if tissue.regions is None or former.regions is None or not names:
+            return tissue
+        if np.array_equal(tissue.regions.labels, former.regions.labels):
+            return replace(tissue, regions=name_regions(tissue.regions, names))
+        self._put_regions(names={})
+        self.tell("tissue: the regions are not those that were named; the names were dropped")
+        return tissue
+
+    def _put_regions(self, **settings: Any) -> None:
+        regions = {**self.get("tissue", "regions"), **settings}
+        self.values = {**self.values, "tissue": {**self.values["tissue"], "regions": regions}}
+        self.values_changed.emit()
 
     def set_pairs(self, pairs: Pairs) -> None:
         """Take landmarks that a person has changed; from now on they, and no file, are those of the recipe."""
@@ -366,25 +396,3 @@ class Session:
     def _inputs(self, step: Step) -> tuple[object, ...]:
         # Done is compared by identity, so a new result with equal numbers is still another result.
         return tuple(self._done.get(need) for need in self._needs(step))
-
-
-def _is_as_before(value: Any, former: Any) -> bool:
-    """Whether a refinement was refused, or a refused one was dropped, and so the cells lie where they lay."""
-    if not (isinstance(value, Aligned) and isinstance(former, Aligned) and (value.is_refused or former.is_refused)):
-        return False
-    return value.places_as(former)
-
-
-def _default_values() -> dict[str, Any]:
-    """Return the defaults of a recipe, None where a value must be given."""
-    values: dict[str, Any] = {}
-    for name, field in Recipe.model_fields.items():
-        model = getattr(field.annotation, "model_fields", None)
-        if model is None:
-            values[name] = field.default
-        else:
-            values[name] = {key: None if f.is_required() else f.default for key, f in model.items()}
-    values["cells"]["roles"] = {}
-    values["align"] = {"landmarks": None, "transform": "similarity"}  # cells seldom lie in section µm from the start
-    values["section"]["id"] = ""
-    return values

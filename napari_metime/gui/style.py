@@ -83,9 +83,11 @@ _SHEET = """
 #metime QProgressBar { background: @background@; border: 1px solid @line@; border-radius: 3px; text-align: center;
   min-height: 22px; color: @text@; }
 #metime QProgressBar::chunk { background: @accent@; border-radius: 2px; }
-#metime QTableView { background: @background@; border: 1px solid @line@; border-radius: 3px; gridline-color: @card@; }
+#metime QTableView, #metime QTreeView { background: @background@; border: 1px solid @line@; border-radius: 3px;
+  gridline-color: @card@; }
+#metime QTableView:focus, #metime QTreeView:focus { border: 1px solid @accent@; }
 #metime QTableView::item { padding: 1px 4px; }
-#metime QTableView::item:selected { background: @accent@; color: white; }
+#metime QTableView::item:selected, #metime QTreeView::item:selected { background: @accent@; color: white; }
 #metime QTableView::indicator { width: 12px; height: 12px; border: 1px solid @dim@; border-radius: 2px; }
 #metime QTableView::indicator:checked { background: @accent@; border: 1px solid @accent@; }
 #metime QHeaderView::section { background: @card@; padding: 4px; border: 0px; font-weight: bold; }

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView
 from napari_metime.export.associations import axis_of, panel_axes, r_limits, rank_of
 from napari_metime.export.colours import GRADE_COLOURS, grade_of
 from napari_metime.export.words import MISSING, area_mm2, count, interval, is_known, number, p_value, ratio, signed
-from napari_metime.section import DESCRIPTIVE_COLUMNS, Channel, ChannelSet
+from napari_metime.section import DESCRIPTIVE_COLUMNS
 
 
 class Column(NamedTuple):
@@ -36,10 +36,6 @@ def _yes_or_no(value: Any) -> str:
 
 def _status(value: Any) -> str:
     return {"tested": "yes", "not_testable": "not testable", "not_measured": "not measured"}.get(value, _text(value))
-
-
-def _mz(value: Any) -> str:
-    return f"{value:.4f}" if is_known(value) else MISSING
 
 
 def _percent(value: Any) -> str:
@@ -89,18 +85,6 @@ ASSOCIATION_COLUMNS = (
     Column("p_modified_t", "p, modified t", p_value, "Clifford-Richardson-Hémon and Dutilleul: the screen"),
     Column("r", "r", signed, "Correlation with coldness, nothing taken out"),
     Column("peak_shift_um", "Peak at (µm)", number, "The shift at which it correlates most; 0 if well aligned"),
-)
-CHANNEL_COLUMNS = (
-    Column("channel", "Metabolite", _text),
-    Column("detected", "Seen", _yes_or_no, "Whether the panel's rule calls it detected; click a row to show its image"),
-    Column("mz", "m/z", _mz),
-    Column("adduct", "Adduct", _text),
-    Column("axis", "Axis", _text, "Metabolic programme"),
-    Column("mean_intensity", "Mean intensity", number),
-    Column("coverage", "Coverage", _percent, "Share of the tissue pixels that have it"),
-    Column("ppm_error", "Error (ppm)", signed),
-    Column("conflicts", "Same m/z as", _text),
-    Column("reason", "Why not", _text),
 )
 
 
@@ -152,26 +136,6 @@ def region_frame(regions: pd.DataFrame) -> pd.DataFrame:
     """Return the regions with their interval in one column."""
     ends = zip(regions["rate_ratio_low"], regions["rate_ratio_high"], strict=True)
     return regions.assign(rate_ratio_interval=[interval(low, high) for low, high in ends])
-
-
-def channel_frame(channels: ChannelSet) -> pd.DataFrame:
-    """Return the rows of channels.csv and of the channels that are not in it, those with an image first.
-
-    Only channels.csv says what was detected: a channel that was asked for by itself has no such verdict.
-    """
-    table = channels.table
-    more = [c for c in channels.channels if c.name not in set(table["channel"])]
-    rows = pd.DataFrame([_row_of(channel) for channel in more], columns=list(table.columns), dtype=object)
-    whole = pd.concat([rows, table.astype(object)], ignore_index=True)
-    shown = whole["channel"].isin([channel.name for channel in channels.channels])
-    return pd.concat([whole[shown], whole[~shown]], ignore_index=True)
-
-
-def _row_of(channel: Channel) -> dict[str, Any]:
-    mz = float(channel.name.removeprefix("mz:")) if channel.name.startswith("mz:") else np.nan
-    is_empty = channel.kind == "ion" and not np.any(channel.image > 0)
-    reason = "no intensity within the tolerance" if is_empty else ""
-    return {"channel": channel.name, "mz": mz, "reason": reason}
 
 
 def _is_numeric(values: pd.Series[Any]) -> bool:

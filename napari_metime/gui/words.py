@@ -19,8 +19,10 @@ from napari_metime.export.words import (
 )
 from napari_metime.export.words import number as written
 from napari_metime.gui.chain import Step, number
+from napari_metime.gui.evidence_words import axis_words, is_member, verdict_counts
 from napari_metime.gui.made import Aligned, Opened
 from napari_metime.gui.session import Session, State
+from napari_metime.metabolites.axes import rows_of
 from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
 
 STEP_NAMES: dict[Step, str] = {
@@ -49,6 +51,8 @@ CONTROLS = {
     "cells.unit": "Unit of x and y (step 4)",
     "cells.x": "Column of x (step 4)",
     "cells.y": "Column of y (step 4)",
+    "channels.extend": "Extend panel (step 3)",
+    "channels.metaspace": "METASPACE (step 3)",
     "channels.mz": "Further m/z (step 3)",
     "channels.panel": "Panel (step 3)",
     "ims.lock_mz": "Lock masses (step 1)",
@@ -69,6 +73,7 @@ CONTROLS = {
     "niches.reference": "Counted among (step 6)",
     "niches.radius_um": "Window radius (step 6)",
     "tissue.method": "Method (step 2)",
+    "tissue.regions": "Regions by spectra (step 2)",
 }
 """Of the recipe's keys, those that the window has a control for, and what stands beside it."""
 _KEY = re.compile(r"(?<![\w./])([a-z]+\.[a-z_]+)(?:\.\d+)*(?![\w.]*[/.]\w)")  # with the place in a list, if any
@@ -117,6 +122,8 @@ def in_sentences(value: Any) -> tuple[str, ...]:
         return (_sentence(value.recalibration.note),) if value.recalibration is not None else ()
     if isinstance(value, Tissue):
         return (_sentence(value.note),)
+    if isinstance(value, ChannelSet):
+        return _beside_the_panel(value)
     if isinstance(value, CellTable):
         return (_sentence(value.note),) if value.note else ()
     if isinstance(value, Aligned):
@@ -166,10 +173,42 @@ def _tissue(value: Tissue) -> str:
 
 
 def _channels(value: ChannelSet) -> str:
-    seen = int(_is_true(value.table["detected"]).sum())
-    extra = sum(channel.name not in set(value.table["channel"]) for channel in value.channels)
-    more = f" · {extra} more" if extra else ""
-    return f"{seen} of {len(value.table)} metabolites seen{more}"
+    members = _members(value)
+    n = verdict_counts(members)
+    parts = [f"{n['seen']} of {len(members)} seen, {n['doubtful']} doubtful"] if members else []
+    if len(value.axes):
+        n_scored = len(_scored(value))  # the header is narrow: that they are scored stands below
+        parts.append(f"{n_scored or 'no'} {'axes' if n_scored > 1 else 'axis'}")
+    return "; ".join(parts) or plural(_n_more(value), "image")
+
+
+def _members(value: ChannelSet) -> list[dict[str, Any]]:
+    return [row for row in rows_of(value.table) if is_member(row)]
+
+
+def _n_more(value: ChannelSet) -> int:
+    """Count the channels beside the panel: further m/z, images, microscopy."""
+    listed = {row["channel"] for row in _members(value)}
+    return sum(channel.name not in listed and not channel.is_logarithmic for channel in value.channels)
+
+
+def _beside_the_panel(value: ChannelSet) -> tuple[str, ...]:
+    n_more = _n_more(value) if _members(value) else 0
+    more = (f"Beside the panel: {plural(n_more, 'image')}.",) if n_more else ()
+    return ((_axes(value),) if len(value.axes) else ()) + more
+
+
+def _axes(value: ChannelSet) -> str:
+    """Say which axes have a score, and where it says why the others have none."""
+    scored = _scored(value)
+    if not scored:
+        return "No axis can be scored from this file; the Metabolites tab says why."
+    others = "" if len(scored) == len(value.axes) else " Why not the others, the Metabolites tab says."
+    return f"Scored: {', '.join(scored)}.{others}"
+
+
+def _scored(value: ChannelSet) -> list[str]:
+    return [axis_words(str(row["axis"])) for row in rows_of(value.axes) if row["status"] == "scored"]
 
 
 def _cells(value: CellTable) -> str:
@@ -206,10 +245,6 @@ def _folder(value: Path) -> str:
 
 def _niche_rows(value: NicheResult) -> pd.DataFrame:
     return value.regions[value.regions["kind"] == "niche"]
-
-
-def _is_true(column: pd.Series[Any]) -> pd.Series[bool]:
-    return column.astype(str).str.lower() == "true"
 
 
 def _sentence(text: str) -> str:

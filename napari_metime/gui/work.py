@@ -16,7 +16,7 @@ import numpy as np
 from napari_metime import pipeline
 from napari_metime.alignment import place_cells
 from napari_metime.cells import explain_roles, propose_cell_gates
-from napari_metime.errors import CellTableError, MetimeError
+from napari_metime.errors import CellTableError, MetimeError, TissueError
 from napari_metime.export.placed_landmarks import PLACED, write_landmarks
 from napari_metime.gui.chain import Step
 from napari_metime.gui.made import Aligned, Opened, Outlined
@@ -26,9 +26,10 @@ from napari_metime.ims import open_from_recipe, pixel_vectors, read_area
 from napari_metime.placed_microscopy import PlacedMicroscopy, place_microscopy
 from napari_metime.recipe import AlignRecipe, CellsRecipe, ImsRecipe, microscopy_channel
 from napari_metime.refining import refine_alignment
-from napari_metime.section import Alignment, CellTable, ChannelSet, Dataset, Progress, Role, share_of
+from napari_metime.section import Alignment, CellTable, ChannelSet, Dataset, Progress, Role, Tissue, share_of
 
 Gates = dict[str, tuple[str, ...]]
+Preparing = Callable[[Session, Step], Work]
 
 
 def prepare(session: Session, step: Step) -> Work:
@@ -67,18 +68,50 @@ def _find_tissue(session: Session) -> Work:
     aligned: Aligned | None = session.value("align")
     cells = aligned.cells if aligned is not None else None
     place = _placing(session) if microscopy_channel(tissue.method) is not None else _no_microscopy
+    divided = _dividing(session)
 
     def work(on_progress: Progress) -> Outlined:
         bare = tissue.model_copy(update={"exclude": None})
-        whole = pipeline.find_tissue(
-            dataset, bare, seed=seed, cells=cells, microscopy=place(), on_progress=on_progress
-        )
-        if tissue.exclude is None:
-            return Outlined(whole, np.zeros_like(whole.mask), "")
-        left_out = read_area(tissue.exclude, dataset.grid) if drawn is None else drawn
-        return Outlined(whole, left_out, tissue.exclude.name)
+        share = share_of(on_progress, 0.0, 1.0 if tissue.regions.method == "none" else 0.4)
+        whole = pipeline.find_tissue(dataset, bare, seed=seed, cells=cells, microscopy=place(), on_progress=share)
+        outlined = Outlined(whole, np.zeros_like(whole.mask), "")
+        if tissue.exclude is not None:
+            left_out = read_area(tissue.exclude, dataset.grid) if drawn is None else drawn
+            outlined = Outlined(whole, left_out, tissue.exclude.name)
+        return divided(outlined, share_of(on_progress, 0.4, 1.0))
 
     return work
+
+
+def divide(session: Session, _: Step) -> Work:
+    """Return the work that finds regions in the tissue as it stands, found or painted, or takes them away.
+
+    Raises
+    ------
+    TissueError
+        There is no tissue yet.
+    RecipeError
+        A setting of the regions is wrong.
+    """
+    outlined, divided = session.outlined, _dividing(session)
+    if outlined is None:
+        raise TissueError("expected a tissue to divide into regions, found none yet; find the tissue first")
+    return lambda on_progress: divided(outlined, on_progress)
+
+
+def _dividing(session: Session) -> Callable[[Outlined, Progress], Outlined]:
+    """Return what divides a tissue as the session asks; it is called in the thread of the work."""
+    dataset, regions, seed = session.value("data").dataset, session.part("tissue").regions, session.part("seed")
+    former: Tissue | None = session.value("tissue")
+    if former is not None and former.regions is not None:  # names of other labels; the session gives them to the same
+        regions = regions.model_copy(update={"names": {}})
+    ims = session.part("ims")
+
+    def divided(outlined: Outlined, on_progress: Progress) -> Outlined:
+        found = pipeline.divide_tissue(dataset, outlined.tissue, regions, ims, seed=seed, on_progress=on_progress)
+        return replace(outlined, regions=found.regions)
+
+    return divided
 
 
 def _measure(session: Session) -> Work:
@@ -91,7 +124,11 @@ def _measure(session: Session) -> Work:
         share = share_of(on_progress, 0.0, 0.3)
         further, told = ((), ()) if placed is None else placed.measure(on_progress=share)
         rest = on_progress if placed is None else share_of(on_progress, 0.3, 1.0)
-        return pipeline.measure_channels(dataset, tissue, ims, channels, further=further, told=told, on_progress=rest)
+        measuring, scoring = share_of(rest, 0.0, 0.8), share_of(rest, 0.8, 1.0)
+        measured = pipeline.measure_channels(
+            dataset, tissue, ims, channels, further=further, told=told, on_progress=measuring
+        )
+        return pipeline.score_channels(dataset, tissue, measured, ims, channels, on_progress=scoring)
 
     return work
 
@@ -227,6 +264,7 @@ def _find_niches(session: Session) -> Work:
     aligned: Aligned = session.value("align")
     niches, section, seed = session.part("niches"), session.part("section"), session.part("seed")
     covariates, place = session.part("associations").covariates, _placing(session)
+    hypotheses = session.part("hypotheses")
     return lambda on_progress: pipeline.find_niches(
         dataset,
         tissue,
@@ -235,6 +273,7 @@ def _find_niches(session: Session) -> Work:
         niches,
         section_id=section.id,
         covariates=covariates,
+        hypotheses=hypotheses,
         alignment=aligned.alignment,
         microscopy=place(),
         seed=seed,

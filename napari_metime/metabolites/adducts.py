@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,3 +59,27 @@ def ion_mz(monoisotopic_mass: float, adduct: str) -> float:
     """
     ion = ADDUCTS[adduct]
     return (monoisotopic_mass + ion.gain - ion.charge * ELECTRON) / abs(ion.charge)
+
+
+def adduct_named(text: str) -> str | None:
+    """Return the key of ADDUCTS that a spelling means, None for none.
+
+    ``+H``, ``M+H``, ``[M + H]+`` and ``M+H+`` are one, as are ``-H2O+H`` and ``+H-H2O``; ``M`` is the molecule as it
+    stands. A charge may be left out, but must be right where it stands.
+    """
+    spelled = _SPELLING.fullmatch("".join(text.split()).replace("−", "-"))
+    if spelled is None or not spelled[0]:
+        return None
+    adduct = _BY_GAINS.get(_gains(spelled["body"]))
+    return adduct if adduct is None or adduct.endswith(spelled["sign"]) else None
+
+
+def _gains(body: str) -> tuple[str, ...]:
+    """Return what is taken up and lost, in one order."""
+    return tuple(sorted(re.findall(r"[+-][^+-]+", body)))
+
+
+_SPELLING = re.compile(
+    r"(?P<bracket>\[)?M?(?P<body>(?:[+-]\d{0,3}(?:[A-Z][a-z]?\d{0,2}){1,9}){0,4})(?(bracket)\]\d?|)(?P<sign>[+-]?)"
+)
+_BY_GAINS = {_gains(adduct[2 : adduct.index("]")]): adduct for adduct in ADDUCTS}

@@ -14,7 +14,7 @@ from napari_metime.recipe.parts import Recipe
 from napari_metime.recipe.words import describe
 
 MAX_RECIPE_BYTES = 1_000_000
-_OF_MICROSCOPY = "microscopy:"
+_OF_MICROSCOPY, _OF_REGION = "microscopy:", "region:"
 _WORDS_THAT_ARE_NOT_PATHS = {
     ("tissue", "method"): {"auto", "otsu", "clusters", "cells", "none"},
     ("channels", "panel"): {"builtin"},
@@ -26,6 +26,8 @@ _PATHS = (
     ("tissue", "method"),
     ("tissue", "exclude"),
     ("channels", "panel"),
+    ("channels", "extend"),
+    ("channels", "metaspace"),
     ("channels", "images"),
     ("cells", "path"),
     ("cells", "labels"),
@@ -132,12 +134,19 @@ def is_path(section: str, key: str, value: str | None) -> bool:
     words = _WORDS_THAT_ARE_NOT_PATHS.get((section, key))
     if not value or words is None:
         return bool(value)
+    if key == "domain" and tissue_region(value) is not None:
+        return False
     return value not in words and microscopy_channel(value) is None
 
 
 def microscopy_channel(value: str) -> str | None:
     """Return NAME of a mask by a channel of the microscopy, ``microscopy:NAME``; None where it is something else."""
     return value.removeprefix(_OF_MICROSCOPY) if value.startswith(_OF_MICROSCOPY) else None
+
+
+def tissue_region(value: str) -> str | None:
+    """Return NAME of a domain that is a region of the tissue, ``region:NAME``; None where it is something else."""
+    return value.removeprefix(_OF_REGION) if value.startswith(_OF_REGION) else None
 
 
 def _map_paths(values: dict[str, Any], change: Any) -> dict[str, Any]:
@@ -150,8 +159,15 @@ def _map_paths(values: dict[str, Any], change: Any) -> dict[str, Any]:
         if isinstance(value, str) and is_path(section, key, value):
             part[key] = change(value)
         elif isinstance(value, list | tuple):
-            part[key] = [change(v) if isinstance(v, str) else v for v in value]
+            part[key] = [_map_item(item, change) for item in value]
     return changed
+
+
+def _map_item(item: Any, change: Any) -> Any:
+    """Change a path in a list, or the one of an item with keys of its own."""
+    if isinstance(item, dict) and isinstance(item.get("path"), str):
+        return item | {"path": change(item["path"])}
+    return change(item) if isinstance(item, str) else item
 
 
 def _anchored(path: str, folder: Path) -> str:

@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from napari_metime.recipe.image import ImageRecipe
+
 MAX_MZ = 1_000_000.0
+MAX_REGIONS = 16
 RoleKey = Literal["effector", "suppressor", "tumor"]
 POSITIVE = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 MZ = Annotated[float, Field(gt=0, le=MAX_MZ)]
@@ -76,6 +79,47 @@ class ImsRecipe(_Part):
         return self
 
 
+class RegionsRecipe(_Part):
+    """How the tissue is divided into regions by its spectra."""
+
+    method: Literal["none", "kmeans", "mixture"] = Field(
+        "none", description="k-means or a mixture of Gaussians, by the components of strong peaks; none = not divided"
+    )
+    n: Literal["auto"] | Annotated[int, Field(ge=1, le=MAX_REGIONS)] = Field(
+        "auto", description="Number of regions; auto = proposed by prediction strength, up to 8"
+    )
+    smoothing_um: float = Field(
+        50.0, ge=0, le=10_000, description="Standard deviation of the Gaussian that smooths the ion images; 0 = none"
+    )
+    names: dict[int, str] = Field(
+        {}, description="Names by label: {1: tumour, 2: tumour, 3: parenchyma}; labels with one name are one region"
+    )
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _labels_are_numbers(cls, value: Any) -> Any:
+        for label in value if isinstance(value, dict) else ():
+            if isinstance(label, bool) or not str(label).isdecimal() or not 1 <= int(label) <= MAX_REGIONS:
+                raise ValueError(f"must be names by label, 1 to {MAX_REGIONS}, but one is {label!r:.40}")
+        return {} if value is None else value
+
+    @field_validator("names")
+    @classmethod
+    def _names_are_words(cls, value: dict[int, str]) -> dict[int, str]:
+        for label, name in value.items():
+            if not name or name != name.strip() or not name.isprintable() or len(name) > 60:
+                raise ValueError(f"the name of {label} must be one line of 1 to 60 characters without spaces around it")
+            if name.isdecimal() and name != str(label):
+                raise ValueError(f"the name of {label} must not be another number, as numbers are labels")
+        return value
+
+    @model_validator(mode="after")
+    def _names_have_their_regions(self) -> RegionsRecipe:
+        if self.names and self.method == "none":
+            raise ValueError("names are of regions; set tissue.regions.method to kmeans or mixture")
+        return self
+
+
 class TissueRecipe(_Part):
     """Which pixels are tissue."""
 
@@ -88,14 +132,19 @@ class TissueRecipe(_Part):
     exclude: Path | None = Field(
         None, description="What counts as not there (folds, holes, necrosis): a mask image or GeoJSON polygons (µm)"
     )
+    regions: RegionsRecipe = Field(RegionsRecipe(), description="How the tissue is divided by its spectra")
 
 
 class ChannelsRecipe(_Part):
     """Which images to measure."""
 
     panel: str | None = Field("builtin", description="builtin, the path of a panel table, or empty for none")
+    extend: Path | None = Field(None, description="Table of further members of the panel; empty = none")
+    metaspace: Path | None = Field(None, description="Annotations of this dataset, as METASPACE exports them (CSV)")
     mz: tuple[MZ, ...] = Field((), description="Further m/z values")
-    images: tuple[Path, ...] = Field((), description="Single-channel images on the grid (TIFF or .npy)")
+    images: tuple[ImageRecipe, ...] = Field(
+        (), description="Images of elements and markers: paths, or with a name, unit and limit of detection each"
+    )
     min_members: int = Field(3, ge=1, description="Fewest measured members of an axis for an axis score")
 
 
@@ -255,8 +304,8 @@ class NichesRecipe(_Part):
     domain: str = Field(
         "tumor_bed",
         min_length=1,
-        description="tumor_bed (by the cells), tissue, microscopy:NAME (a bright channel), or the path of a mask image "
-        "or GeoJSON polygons (µm)",
+        description="tumor_bed (by the cells), tissue, region:NAME (of tissue.regions), microscopy:NAME (a bright "
+        "channel), or the path of a mask image or GeoJSON polygons (µm)",
     )
     radius_um: Literal["auto"] | POSITIVE = Field("auto", description="Window radius in µm; auto = from the effectors")
     n_permutations: int = Field(999, ge=19, le=100_000, description="Random labellings")
@@ -290,6 +339,16 @@ class AssociationsRecipe(_Part):
     )
 
 
+class HypothesesRecipe(_Part):
+    """What the hypotheses of the review are held against."""
+
+    cutoffs: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        {},
+        description="How far a channel must differ in a niche, in the direction that a hypothesis names, before that is "
+        "called supported: {axis:lactate_glycolysis: 0.5}, in log2 or z; none = compared with 0",
+    )
+
+
 class ExportRecipe(_Part):
     """What is written beside the tables."""
 
@@ -310,4 +369,5 @@ class Recipe(_Part):
     align: AlignRecipe | Literal["none"] = "none"
     niches: NichesRecipe = NichesRecipe()
     associations: AssociationsRecipe = AssociationsRecipe()
+    hypotheses: HypothesesRecipe = HypothesesRecipe()
     export: ExportRecipe = ExportRecipe()

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from napari_metime.recipe.parts import ROLE_KEYS, Recipe, RefineRecipe
+from napari_metime.recipe.image import ImageRecipe
+from napari_metime.recipe.parts import ROLE_KEYS, Recipe, RefineRecipe, RegionsRecipe
 
 
 def describe(error: ValidationError, *, inside: tuple[str, ...] = ()) -> str:
@@ -56,6 +57,8 @@ def _known_keys(where: list[str]) -> list[str]:
         return list(ROLE_KEYS)
     model: type[BaseModel] = Recipe
     for key in where:
+        if key.isdigit():  # a place in a list, not a key
+            continue
         model = next(_models_of(model.model_fields[key].annotation))
     return list(model.model_fields)
 
@@ -68,4 +71,5 @@ def _models_of(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 _PARTS = [part for section in Recipe.model_fields.values() for part in _models_of(section.annotation)]
-_KEYS = frozenset(ROLE_KEYS).union(Recipe.model_fields, RefineRecipe.model_fields, *(p.model_fields for p in _PARTS))
+_NESTED: tuple[type[BaseModel], ...] = (Recipe, RefineRecipe, RegionsRecipe, ImageRecipe)
+_KEYS = frozenset(ROLE_KEYS).union(*(p.model_fields for p in (*_NESTED, *_PARTS)))

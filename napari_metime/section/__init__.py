@@ -12,12 +12,14 @@ from napari_metime.section.imaging import (
     ChannelSet,
     Dataset,
     Grid,
+    IonPool,
     LeftOut,
     Progress,
     Tissue,
     no_progress,
     share_of,
 )
+from napari_metime.section.regions import IonsByLabel, TissueRegions
 from napari_metime.section.results import (
     DESCRIPTIVE_COLUMNS,
     NicheMap,
@@ -37,6 +39,8 @@ __all__ = [
     "ChannelSet",
     "Dataset",
     "Grid",
+    "IonPool",
+    "IonsByLabel",
     "LeftOut",
     "NicheMap",
     "NicheNull",
@@ -47,6 +51,7 @@ __all__ = [
     "Role",
     "SectionResult",
     "Tissue",
+    "TissueRegions",
     "Warp",
     "no_progress",
     "share_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.errors import ImzMLError, TissueError
+from napari_metime.section.regions import TissueRegions
 
 Progress = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a short text; cancel by raising ``Cancelled``."""
@@ -172,12 +173,14 @@ class Tissue:
     method : the recipe's word, or ``painted`` after a person changed it
     note : one sentence for the user
     left_out : what a person took out of it; none of its pixels is in ``mask``
+    regions : its partition by the spectra; None where that was not asked
     """
 
     mask: NDArray[np.bool_]
     method: str
     note: str
     left_out: tuple[LeftOut, ...] = ()
+    regions: TissueRegions | None = None
 
     def __post_init__(self) -> None:
         if self.mask.dtype != bool or self.mask.ndim != 2:
@@ -194,11 +197,13 @@ class Channel:
     ----------
     image : ndarray of shape (rows, cols), float32; NaN where not measured
     kind : ``ratio`` and ``axis`` are logarithms or z-scores already
+    unit : of an image that came with one
     """
 
     name: str
     kind: Literal["ion", "ratio", "axis", "image"]
     image: NDArray[np.float32]
+    unit: str = ""
 
     @property
     def is_logarithmic(self) -> bool:
@@ -207,17 +212,42 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class IonPool:
+    """Ions of the file that stand for any other: what axis scores are compared with.
+
+    Parameters
+    ----------
+    mz : ndarray of shape (n_ions,), float64
+    z : ndarray of shape (n_ions, rows, cols), float16: robust z over the tissue; NaN off it and where not measured
+    coverage : ndarray of shape (n_ions,): share of the tissue pixels with the ion
+    mean_intensity : ndarray of shape (n_ions,): over the tissue
+    tolerance_ppm : half width of their m/z windows
+    """
+
+    mz: NDArray[np.float64]
+    z: NDArray[np.float16]
+    coverage: NDArray[np.float64]
+    mean_intensity: NDArray[np.float64]
+    tolerance_ppm: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ChannelSet:
     """The channels of a section and what became of each panel member.
 
     Parameters
     ----------
-    channels : the measured channels, in table order
+    channels : the measured channels, in table order, then ratios and axis scores
     table : the rows of channels.csv
     tic : ndarray of shape (rows, cols), float32: total ion current per pixel, not normalised
+    ratios, axes : a row per ratio and axis of the panel: whether it could be measured, of which members, why not
+    pool : other ions of the file, where there is an axis score to compare with them
     """
 
     channels: tuple[Channel, ...]
     table: pd.DataFrame
     tic: NDArray[np.float32]
     warnings: tuple[str, ...] = ()
+    ratios: pd.DataFrame = field(default_factory=pd.DataFrame)
+    axes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pool: IonPool | None = None

@@ -114,6 +114,8 @@ class NicheResult:
     summary : one row, the whole section
     margin : as ``gradients``, in bands of distance from the domain's border
     inflamed : a row per inflamed region; written only where ``map.hot_labels`` was asked for
+    axes, ratios : a row per axis or ratio and region; one row of its own where it could not be measured
+    hypotheses : a row per hypothesis of the review, region and condition
     left_out : where nothing can be said; no pixel has two reasons
     """
 
@@ -127,6 +129,9 @@ class NicheResult:
     summary: pd.DataFrame = field(default_factory=pd.DataFrame)
     margin: pd.DataFrame = field(default_factory=pd.DataFrame)
     inflamed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    axes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ratios: pd.DataFrame = field(default_factory=pd.DataFrame)
+    hypotheses: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def valid(self) -> NDArray[np.bool_]:

@@ -1,12 +1,14 @@
 """What the simulated spectra contain: metabolites of the panel, further tissue lipids, matrix background.
 
 All in negative mode. The m/z of metabolites are those of their [M-H]- ions; no other peak lies
-within 20 ppm of a panel ion, so nothing is detected that was not planted.
+within 15 ppm of a panel ion, so nothing is detected that was not planted. Metabolites and lipids have
+their M+1 and M+2 isotopes.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from napari_metime.errors import RecipeError
@@ -23,6 +25,7 @@ class Metabolite:
     counts : expected detector counts per pixel in the tumour bed, outside niches
     niche_log2 : log2 fold change inside niches
     tumor_log2 : log2 fold change from no tumour cells to the tumour density of the bed; not 0 = confounded
+    formula : of the neutral molecule, for its isotopes; empty = as much carbon as a lipid of this m/z has
     """
 
     name: str
@@ -30,6 +33,7 @@ class Metabolite:
     counts: float
     niche_log2: float = 0.0
     tumor_log2: float = 0.0
+    formula: str = ""
 
     def __post_init__(self) -> None:
         if not 10 <= self.mz <= 10_000 or not 0 <= self.counts <= 1e6:
@@ -45,30 +49,30 @@ class Metabolite:
 
 
 METABOLITES: tuple[Metabolite, ...] = (
-    Metabolite("L-Lactate", 89.0244, 120, niche_log2=1.0),
-    Metabolite("L-Kynurenine", 207.0775, 60, niche_log2=0.8),
-    Metabolite("Arachidonate (FA 20:4)", 303.2330, 150, niche_log2=0.5),
-    Metabolite("Palmitate (FA 16:0)", 255.2330, 160, niche_log2=0.4, tumor_log2=0.5),
-    Metabolite("L-Tryptophan", 203.0826, 70, niche_log2=-0.8),
-    Metabolite("L-Arginine", 173.1044, 60, niche_log2=-0.7),
-    Metabolite("Hexose (D-glucose)", 179.0561, 80, niche_log2=-0.6),
-    Metabolite("L-Glutamine", 145.0619, 110, niche_log2=-0.5),
-    Metabolite("L-Glutamate", 146.0459, 180, tumor_log2=0.8),
-    Metabolite("Glutathione (GSH)", 306.0765, 90, tumor_log2=0.7),
-    Metabolite("Taurine", 124.0074, 200, tumor_log2=0.6),
-    Metabolite("Pyruvate", 87.0088, 40),
-    Metabolite("Hexose phosphate (G6P/F6P/G1P)", 259.0224, 50),
-    Metabolite("Anthranilic acid", 136.0404, 30),
-    Metabolite("L-Ornithine", 131.0826, 45),
-    Metabolite("L-Citrulline", 174.0884, 40),
-    Metabolite("L-Aspartate", 132.0302, 90),
-    Metabolite("Malate", 133.0142, 70),
-    Metabolite("AMP", 346.0558, 60),
-    Metabolite("Oleate (FA 18:1)", 281.2486, 220),
-    Metabolite("Stearate (FA 18:0)", 283.2643, 180),
-    Metabolite("Cholesterol sulfate", 465.3044, 60),
-    Metabolite("PE 38:4", 766.5392, 70),
-    Metabolite("PI 38:4", 885.5499, 140),
+    Metabolite("L-Lactate", 89.0244, 120, niche_log2=1.0, formula="C3H6O3"),
+    Metabolite("L-Kynurenine", 207.0775, 60, niche_log2=0.8, formula="C10H12N2O3"),
+    Metabolite("Arachidonate (FA 20:4)", 303.2330, 150, niche_log2=0.5, formula="C20H32O2"),
+    Metabolite("Palmitate (FA 16:0)", 255.2330, 160, niche_log2=0.4, tumor_log2=0.5, formula="C16H32O2"),
+    Metabolite("L-Tryptophan", 203.0826, 70, niche_log2=-0.8, formula="C11H12N2O2"),
+    Metabolite("L-Arginine", 173.1044, 60, niche_log2=-0.7, formula="C6H14N4O2"),
+    Metabolite("Hexose (D-glucose)", 179.0561, 80, niche_log2=-0.6, formula="C6H12O6"),
+    Metabolite("L-Glutamine", 145.0619, 110, niche_log2=-0.5, formula="C5H10N2O3"),
+    Metabolite("L-Glutamate", 146.0459, 180, tumor_log2=0.8, formula="C5H9NO4"),
+    Metabolite("Glutathione (GSH)", 306.0765, 90, tumor_log2=0.7, formula="C10H17N3O6S"),
+    Metabolite("Taurine", 124.0074, 200, tumor_log2=0.6, formula="C2H7NO3S"),
+    Metabolite("Pyruvate", 87.0088, 40, formula="C3H4O3"),
+    Metabolite("Hexose phosphate (G6P/F6P/G1P)", 259.0224, 50, formula="C6H13O9P"),
+    Metabolite("Anthranilic acid", 136.0404, 30, formula="C7H7NO2"),
+    Metabolite("L-Ornithine", 131.0826, 45, formula="C5H12N2O2"),
+    Metabolite("L-Citrulline", 174.0884, 40, formula="C6H13N3O3"),
+    Metabolite("L-Aspartate", 132.0302, 90, formula="C4H7NO4"),
+    Metabolite("Malate", 133.0142, 70, formula="C4H6O5"),
+    Metabolite("AMP", 346.0558, 60, formula="C10H14N5O7P"),
+    Metabolite("Oleate (FA 18:1)", 281.2486, 220, formula="C18H34O2"),
+    Metabolite("Stearate (FA 18:0)", 283.2643, 180, formula="C18H36O2"),
+    Metabolite("Cholesterol sulfate", 465.3044, 60, formula="C27H46O4S"),
+    Metabolite("PE 38:4", 766.5392, 70, formula="C43H78NO8P"),
+    Metabolite("PI 38:4", 885.5499, 140, formula="C47H83O13P"),
 )
 
 LIPID_MZ: tuple[float, ...] = tuple(round(617.41 + 10.004 * i, 4) for i in range(24))
@@ -94,3 +98,28 @@ MATRIX_PEAKS: tuple[tuple[float, float, float], ...] = (
 )
 """Background: m/z, expected counts off tissue, expected counts on tissue. The first five are ions of the
 matrix 9-aminoacridine, which tissue suppresses; the rest stand for salt clusters."""
+
+LIPID_DA_PER_CARBON = 18.0
+C13_SHIFT, C13_SHARE = 1.003355, 0.0107 / 0.9893
+O18_SHIFT, O18_SHARE = 2.004245, 0.00205 / 0.99757
+S34_SHIFT, S34_SHARE = 1.995796, 0.0425 / 0.9499
+"""Distance (u) from the usual isotope, and abundance over it (IUPAC 2013)."""
+
+
+def isotopes_of(mz: float, formula: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return m/z and height over M of M+1 and M+2 of a singly charged ion.
+
+    M+1 by 13C alone; M+2 the strongest of two 13C, one 18O and one 34S, which an Orbitrap tells apart.
+
+    Parameters
+    ----------
+    formula : of the neutral molecule; empty = as much carbon as a lipid of this m/z has
+    """
+    atoms = {symbol: int(n or 1) for symbol, n in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
+    n_carbon = atoms.get("C", 0) if formula else round(mz / LIPID_DA_PER_CARBON)
+    second = max(
+        (n_carbon * (n_carbon - 1) / 2 * C13_SHARE**2, 2 * C13_SHIFT),
+        (atoms.get("O", 0) * O18_SHARE, O18_SHIFT),
+        (atoms.get("S", 0) * S34_SHARE, S34_SHIFT),
+    )
+    return (mz + C13_SHIFT, n_carbon * C13_SHARE), (mz + second[1], second[0])

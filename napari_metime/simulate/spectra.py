@@ -1,4 +1,4 @@
-"""Spectra of a simulated section: planted effects, texture, shot noise, dropouts, m/z jitter."""
+"""Spectra of a simulated section: planted effects, texture, isotopes, shot noise, dropouts, m/z jitter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_metime.imzml_writer import Spectrum
 from napari_metime.simulate.fields import smooth_noise
-from napari_metime.simulate.peaks import LIPID_MZ, MATRIX_PEAKS
+from napari_metime.simulate.peaks import LIPID_MZ, MATRIX_PEAKS, isotopes_of
 from napari_metime.simulate.truth import SectionTruth
 
 OFF_TISSUE_SHARE = 0.02
@@ -30,14 +30,48 @@ def simulate_spectra(truth: SectionTruth, rng: np.random.Generator) -> list[Spec
     """
     plan = truth.plan
     mz, expected = expected_counts(truth, rng)
-    counts = rng.poisson(expected).astype(np.float32)
-    counts[rng.random(counts.shape) < plan.dropout] = 0
+    # Isotopes draw from a generator of their own: all other peaks are what they are without any.
+    isotope_rng = rng.spawn(1)[0]
+    parent, isotope_mz, height = _isotopes(truth, mz)
+    counts = np.hstack(
+        [_seen(expected, plan.dropout, rng), _seen(expected[:, parent] * height, plan.dropout, isotope_rng)]
+    )
     if plan.mode == "continuous":
+        mz = np.append(mz, isotope_mz)
+        order = np.argsort(mz, kind="stable")
+        mz, counts = mz[order], counts[:, order]
         return [(mz, row) for row in counts]
-    own_mz = mz * (1 + plan.mz_jitter_ppm * 1e-6 * rng.standard_normal(counts.shape))
-    order = np.argsort(own_mz, axis=1, kind="stable")
-    own_mz, counts = np.take_along_axis(own_mz, order, axis=1), np.take_along_axis(counts, order, axis=1)
+    own_mz = np.hstack(
+        [
+            _jittered(mz, plan.mz_jitter_ppm, expected.shape, rng),
+            _jittered(isotope_mz, plan.mz_jitter_ppm, (len(counts), parent.size), isotope_rng),
+        ]
+    )
+    rows = np.argsort(own_mz, axis=1, kind="stable")
+    own_mz, counts = np.take_along_axis(own_mz, rows, axis=1), np.take_along_axis(counts, rows, axis=1)
     return [(m[c > 0], c[c > 0]) for m, c in zip(own_mz, counts, strict=True)]
+
+
+def _seen(expected: NDArray[np.float64], dropout: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    counts = rng.poisson(expected).astype(np.float32)
+    counts[rng.random(counts.shape) < dropout] = 0
+    return counts
+
+
+def _jittered(
+    mz: NDArray[np.float64], jitter_ppm: float, shape: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    return np.asarray(mz * (1 + jitter_ppm * 1e-6 * rng.standard_normal(shape)))
+
+
+def _isotopes(
+    truth: SectionTruth, mz: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Return of each isotope peak the index of its M among the peaks, its m/z, and its height over M."""
+    ions = [(m.mz, m.formula) for m in truth.plan.metabolites] + [(lipid, "") for lipid in LIPID_MZ]
+    found = [(at, *isotope) for at, formula in ions for isotope in isotopes_of(at, formula)]
+    parent_mz, isotope_mz, height = np.array(found).T
+    return np.searchsorted(mz, parent_mz), isotope_mz, height
 
 
 def expected_counts(truth: SectionTruth, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,8 +11,8 @@ from skimage.morphology import remove_small_holes, remove_small_objects
 
 from napari_metime.errors import TissueError
 from napari_metime.section import Tissue
+from napari_metime.tissue.components import principal_components
 
-N_COMPONENTS = 5
 MIN_DISSIMILARITY = 0.4
 """Bray-Curtis dissimilarity of the mean spectra of two groups from which one may be background: tumour and
 stroma of one section share most of their peaks, tissue and bare matrix do not. Our default."""
@@ -85,24 +85,6 @@ def _dissimilarity(peaks: NDArray[np.float32], groups: NDArray[np.bool_]) -> flo
         return 0.0
     one, other = (peaks[:, g].mean(axis=1, dtype=np.float64) for g in (groups, ~groups))
     return float(np.abs(one - other).sum() / max((one + other).sum(), 1e-300))
-
-
-def principal_components(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the first principal components of pixels, shape (n_pixels, up to 5), strongest first.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_features, n_pixels): intensities, not below 0
-    """
-    # Each peak on its own scale: log of the share of its typical intensity, so that no ion dominates.
-    positive = np.where(values > 0, values, np.nan)
-    with np.errstate(all="ignore"):
-        typical = np.array([np.nanmedian(row) if np.isfinite(row).any() else 1.0 for row in positive])
-    logs = np.log1p(np.maximum(values, 0) / typical[:, None])
-    logs -= logs.mean(axis=1, keepdims=True)
-    eigenvalues, vectors = np.linalg.eigh(logs @ logs.T)
-    strongest = np.argsort(eigenvalues)[::-1][:N_COMPONENTS]
-    return np.asarray((vectors[:, strongest].T @ logs).T)
 
 
 def _background(groups: NDArray[np.bool_], measured: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:

@@ -169,6 +169,65 @@ def _gradients() -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def axis_table() -> pd.DataFrame:
+    """One scored axis, one single ion, one that is refused; names that bite."""
+    scored = {
+        "axis": "lactate_glycolysis", "status": "scored", "reason": f"no p {HOSTILE}", "n_members": 3,
+        "members": f"L-Lactate; Pyruvate; {HOSTILE}", "coverage": 0.75, "review_sign": f"no sign stated: {HOSTILE}",
+    }  # fmt: skip
+    in_niche = {
+        "score_mean": 1.4, "difference": 1.25, "low": 0.5, "high": 2.0, "jackknife_low": 0.9, "jackknife_high": 1.5,
+        "most_moving": HOSTILE, "rank_score_mean": 0.3, "rank_difference": 0.21, "p_random_sets": 0.004,
+        "n_random_sets": 999,
+    }  # fmt: skip
+    rows = [
+        scored | in_niche | {"region_id": "1"},
+        scored | {"region_id": "2", "difference": -0.2},
+        scored | {"region_id": "rest"},
+        scored | {"region_id": "domain"},
+        {"axis": "TCA", "status": "single_ion", "region_id": "section", "reason": f"Malate (single ion) {HOSTILE}"},
+        {"axis": HOSTILE, "status": "not_scored", "region_id": "section", "reason": "2 of the 9 members"},
+    ]
+    return pd.DataFrame(rows, columns=["axis", "region_id", "status", "reason", "n_members", "members", "coverage",
+                                       *in_niche, "review_sign"]).assign(section_id=FORMULA)  # fmt: skip
+
+
+def ratio_table() -> pd.DataFrame:
+    measured = {
+        "ratio": "kyn_trp", "axis": "trp_kyn", "reason": f"mixed adducts {HOSTILE}", "members": HOSTILE,
+        "reads": "IDO1 and TDO2 together", "limits": f"often below its limit {HOSTILE}",
+    }  # fmt: skip
+    numbers = {
+        "log2_ratio": 0.5, "low": 0.1, "high": 0.9, "difference": 0.75, "difference_low": 0.25, "difference_high": 1.25,
+        "share_measured": 0.7, "share_lower_bound": 0.1, "share_upper_bound": 0.15, "share_missing": 0.05,
+    }  # fmt: skip
+    rows = [
+        measured | numbers | {"region_id": "1", "status": "measured"},
+        measured | {"region_id": "2", "status": "lower_bound", "log2_ratio": 1.5, "low": 1.0},
+        measured | {"region_id": "rest", "status": "measured", "log2_ratio": -0.25},
+        measured | {"region_id": "domain", "status": "measured"},
+        {"ratio": HOSTILE, "axis": "x", "region_id": "section", "status": "not_measurable", "reason": "ATP: doubtful"},
+    ]
+    return pd.DataFrame(rows, columns=["ratio", "axis", "region_id", "status", "reason", "members",
+                                       "reads", "limits", *numbers]).assign(section_id=FORMULA)  # fmt: skip
+
+
+def hypothesis_table() -> pd.DataFrame:
+    lactate = {
+        "axis": "lactate_glycolysis", "condition": "high lactate and PD-L1", "hypothesis": "LDHA inhibition",
+        "caveat": f"preclinical {HOSTILE}", "review_sections": "2.1; 4.1",
+    }  # fmt: skip
+    rows = [
+        lactate | {"region_id": "1", "status": "supported", "channel": channel, "direction": "high", "estimate": 0.5,
+                   "low": 0.25, "high": 0.75, "cutoff": cutoff}
+        for channel, cutoff in (("L-Lactate", "0.2 higher"), (HOSTILE, "none set, compared with 0"))
+    ]  # fmt: skip
+    refused = {"region_id": "section", "status": "not measurable in this section", "reason": "Cu: no such channel"}
+    copper = {"axis": "cuproptosis", "condition": "copper", "hypothesis": "ionophore or chelator"}
+    rows.append(lactate | copper | refused)
+    return pd.DataFrame(rows).assign(section_id=FORMULA)
+
+
 def _niches(cells: CellTable, channels: ChannelSet, tissue: np.ndarray) -> NicheResult:
     labels = _labels()
     domain = tissue.copy()
@@ -214,6 +273,9 @@ def _niches(cells: CellTable, channels: ChannelSet, tissue: np.ndarray) -> Niche
         niche_map, _regions(labels, channels), associations, _gradients(), table,
         summary=pd.DataFrame({"section_id": [FORMULA], "grade": ["mixed"], "cold_fraction": [0.125]}),
         margin=_gradients().query("region_id == '1'").assign(region_id="domain"),
+        axes=axis_table(),
+        ratios=ratio_table(),
+        hypotheses=hypothesis_table(),
     )  # fmt: skip
 
 

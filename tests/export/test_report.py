@@ -101,6 +101,45 @@ def test_it_says_what_was_found_and_what_was_not_tested(page: _Page) -> None:
     assert "caus" not in page.text.replace("what causes what", "").replace("association, not of cause", "")
 
 
+def test_axes_ratios_and_hypotheses_are_told(page: _Page) -> None:
+    for words in (
+        "lactate glycolysis 3 members, 75 %",
+        "Niche 1 +1.25 +0.50 to +2.00 +0.90 to +1.50 +0.21 0.004",
+        "Niche 2 −0.20 – – – –",
+        "Malate (single ion)",
+        "1 axis not scored, and why",
+        "2 of the 9 members",
+        "kyn_trp trp kyn Niche 1 +0.50 +0.10 to +0.90 +0.75 +0.25 to +1.25 70.0 %",
+        "Niche 2 +1.50 at least –",
+        "kyn_trp : IDO1 and TDO2 together. Heed: mixed adducts",
+        "1 ratio not measurable, and why",
+        "Niche 1: supported – L-Lactate +0.50 (+0.25 to +0.75), asked: high, cut-off: 0.2 higher;",
+        "cut-off: none set, compared with 0",
+        "not measurable in this section – Cu: no such channel",
+        "Hypothesis: ionophore or chelator (review, 2.1; 4.1)",
+    ):
+        assert words in page.text
+    assert page.text.count("Caveat: preclinical") == 2  # beside each hypothesis, measured or not
+    for word in ("recommend", "should be treated", "best candidate"):
+        assert word not in page.text
+
+
+def test_notes_on_the_site_are_an_annotation(result: SectionResult, recipe: Recipe) -> None:
+    text = _Page(render_report(result, recipe, "", notes=[f"liver: lipids {HOSTILE}"])).text
+    assert "What the review says of this site" in text
+    assert f"liver: lipids {HOSTILE}" in text
+    assert "What the review says of this site" not in _Page(render_report(result, recipe, "")).text
+
+
+def test_nothing_scored_is_told_and_is_no_finding(result: SectionResult, recipe: Recipe) -> None:
+    found = result.niches
+    nothing = replace(found, axes=found.axes.iloc[5:], ratios=found.ratios.iloc[4:], hypotheses=pd.DataFrame())
+    text = _Page(render_report(replace(result, niches=nothing), recipe, "")).text
+    assert "No axis could be scored" in text
+    assert "No ratio could be measured" in text
+    assert "Hypotheses of the review" not in text
+
+
 def test_descriptive_columns_are_marked_in_the_header(page: _Page) -> None:
     head = page.text[page.text.index("chosen by these") :]
     head = head[: head.index("Niche 1")]

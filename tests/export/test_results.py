@@ -23,7 +23,7 @@ from napari_metime.section import Alignment, LeftOut, RefinedFrom, SectionResult
 FILES = {
     "regions.csv", "associations.csv", "gradients.csv", "cells.csv", "channels.csv", "niches.ome.tif",
     "tissue.ome.tif", "coldness.ome.tif", "margin.csv", "summary.csv", "niches.geojson", "niches_source.geojson",
-    "recipe.yaml", "provenance.json", "report.html",
+    "recipe.yaml", "provenance.json", "report.html", "axes.csv", "ratios.csv", "hypotheses.csv",
 }  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def test_three_colours_stand_alone_and_the_one_ion_comes_back(opened, look, qtbo
     opened.bench.ions.clear("green")
     assert ion(opened, "green") is None
     opened.bench.ions.choose("one")
-    assert [layer.name for layer in viewer.layers if layer.visible] == ["ion"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == [f"ion {first:.4f} (intensity / TIC)"]
 
 
 def test_images_made_anew_leave_what_is_in_sight(opened, look, qtbot, click):
@@ -148,7 +148,8 @@ def test_images_made_anew_leave_what_is_in_sight(opened, look, qtbot, click):
     before = ion(opened, "red").data
     opened.session.put("ims", "normalize", "rms")
     qtbot.waitUntil(lambda: ion(opened, "red").data is not before)
-    assert [layer.name for layer in opened.bench.viewer.layers if layer.visible] == ["ion"]
+    assert [layer.name for layer in opened.bench.viewer.layers if layer.visible] == [ion(opened).name]
+    qtbot.waitUntil(lambda: ion(opened).name == f"ion {first:.4f} (intensity / RMS)")
 
 
 def test_a_kept_ion_stays_when_the_next_is_shown(opened, look):

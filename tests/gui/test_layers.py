@@ -147,7 +147,7 @@ def test_showing_a_channel_hides_what_would_cover_it(viewer, session):
     for name in names:
         layers.show_channel(viewer, session, name)
     visible = [layer.name for layer in viewer.layers if isinstance(layer, Image) and layer.visible]
-    assert visible == ["TIC", names[1]]
+    assert visible == ["TIC", f"{names[1]} (intensity / TIC)"]
 
 
 def test_clear_removes_ours_only(viewer):

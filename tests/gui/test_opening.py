@@ -191,13 +191,13 @@ def test_an_error_is_scrolled_into_sight(worked_on, qtbot):
 def test_the_lower_dock_forgets_the_former_section_and_stale_rows_do_no_harm(worked_on, other, settle, qtbot):
     lower = LowerDock(worked_on.bench)
     qtbot.addWidget(lower)
-    stack = lower._stacks["Metabolites"]
-    assert lower.metabolites.frame_model.rowCount() > 0
-    assert stack.currentIndex() == 0
+    assert not lower.metabolites.table.is_empty
+    shown = lower.metabolites.table.entries.groups[0].entries[0].title
     worked_on.bench.open_path(other)
     settle(worked_on)
-    assert lower.metabolites.frame_model.rowCount() == lower.regions.frame_model.rowCount() == 0
-    assert stack.currentIndex() == 1
+    assert lower.metabolites.table.is_empty
+    assert lower.regions.frame_model.rowCount() == 0
+    lower.metabolites.select(shown)  # a row of the former section is nowhere
     layers.show_channel(worked_on.bench.viewer, worked_on.session, "L-Lactate")
     assert [layer.name for layer in worked_on.bench.viewer.layers] == ["TIC"]
 

@@ -5,15 +5,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_metime.gui.tables import (
-    CHANNEL_COLUMNS,
-    REGION_COLUMNS,
-    FrameView,
-    channel_frame,
-    region_columns,
-    region_frame,
-)
-from napari_metime.section import Channel, ChannelSet
+from napari_metime.gui.tables import REGION_COLUMNS, FrameView, region_columns, region_frame
 
 
 @pytest.fixture
@@ -73,26 +65,6 @@ def test_a_click_on_a_sorted_table_chooses_the_right_row(qtbot):
     assert chosen == [1]
     view.select(2)
     assert [index.row() for index in view.selectionModel().selectedRows()] == [2]
-
-
-def test_an_m_over_z_without_any_intensity_says_so():
-    empty, full = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
-    table = pd.DataFrame({"channel": ["Glucose"], "mz": [179.0561], "detected": [False], "reason": ["too weak"]})
-    channels = (Channel("mz:100.0000", "ion", empty), Channel("mz:89.0244", "ion", full))
-    frame = channel_frame(ChannelSet(channels, table, empty))
-    assert frame["channel"].tolist() == ["mz:100.0000", "mz:89.0244", "Glucose"]
-    assert frame["reason"].tolist() == ["no intensity within the tolerance", "", "too weak"]
-
-
-def test_seen_is_what_channels_csv_calls_detected(qtbot):
-    full = np.ones((2, 2), np.float32)
-    table = pd.DataFrame({"channel": ["Glucose", "Lactate"], "mz": [179.0561, 89.0244], "detected": [False, True]})
-    channels = (Channel("Lactate", "ion", full), Channel("mz:100.0000", "ion", full))
-    view = FrameView()
-    qtbot.addWidget(view)
-    view.show_frame(channel_frame(ChannelSet(channels, table, full)), CHANNEL_COLUMNS)
-    seen = {row["Metabolite"]: row["Seen"] for row in (texts(view, i) for i in range(3))}
-    assert seen == {"mz:100.0000": "–", "Lactate": "yes", "Glucose": "no"}
 
 
 @pytest.mark.parametrize("dtype", [float, object])

@@ -20,6 +20,7 @@ from napari_metime.gui.bench import bench_of
 from napari_metime.gui.colours import LANDMARK_COLOURS
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
 from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.metabolite_model import ENTRY_ROLE
 from napari_metime.gui.pairs import Pairs
 from napari_metime.gui.plots import NICHE_BORDER, TUMOUR_MARGIN
 
@@ -315,9 +316,10 @@ def test_the_spectrum_and_its_controls_fit_a_small_dock(finished):
 @on_screen
 def test_a_metabolite_row_shows_its_image(finished, viewer):
     _, lower = finished
-    lower.metabolites.clicked.emit(lower.metabolites.model().index(0, 0))
-    name = lower.metabolites.frame_model.frame["channel"].iloc[0]
-    assert layers.find(viewer, "channel", name).visible
+    table = lower.metabolites.table
+    table.select("L-Lactate")
+    table.clicked.emit(table.currentIndex())
+    assert layers.find(viewer, "channel", "L-Lactate").visible
 
 
 @on_screen
@@ -327,10 +329,10 @@ def test_a_channel_of_the_associations_is_shown_everywhere(finished, viewer):
     view.channel_chosen.emit(name)
     assert layers.find(viewer, "channel", name).visible
     assert not layers.find(viewer, "coldness").visible
-    for table in (view.table, lower.metabolites):
-        (index,) = table.selectionModel().selectedRows()
-        row = table.model().mapToSource(index).row()
-        assert table.frame_model.frame["channel"].iloc[row] == name
+    (index,) = view.table.selectionModel().selectedRows()
+    row = view.table.model().mapToSource(index).row()
+    assert view.table.frame_model.frame["channel"].iloc[row] == name
+    assert lower.metabolites.table.currentIndex().data(ENTRY_ROLE).channel == name
     assert lower.gradients.choice.currentData() == f"mean_{name}"
 
 

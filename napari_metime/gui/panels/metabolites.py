@@ -34,6 +34,11 @@ class MetabolitesPanel(StepPanel):
         Row("ims", "normalize_table", "Table", empty="x, y, value", files="Table of x, y and value (*.csv)"),
     )
 
+    more_rows = (
+        Row("channels", "extend", "Extend panel", empty="none", files="Panel table (*.csv)"),
+        Row("channels", "metaspace", "METASPACE", empty="none", files="METASPACE annotations (*.csv)"),
+    )
+
     def build(self, box: QVBoxLayout) -> None:
         """Add the look at what is divided by below the settings."""
         super().build(box)

@@ -6,10 +6,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.export.placed_landmarks import LEFT_OUT
-from napari_metime.export.words import area_mm2
+from napari_metime.export.words import area_mm2, plural
 from napari_metime.gui.forms import ChoiceEditor, PathEditor, Row
+from napari_metime.gui.panels.regions_block import RegionsBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
-from napari_metime.gui.rows import labelled
+from napari_metime.gui.rows import Fold, labelled
 from napari_metime.section import Tissue
 
 METHODS = [
@@ -50,7 +51,9 @@ class TissuePanel(StepPanel):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         row.addStretch(1)
         self.how, self.amount = wrapped("", "dim"), wrapped("", "plain")
-        for widget in (self.hand, self.how, self.amount):
+        self.regions = RegionsBlock(self.bench)
+        self.fold = Fold("Regions by spectra", self.regions)
+        for widget in (self.hand, self.how, self.amount, self.fold):
             box.addWidget(widget)
 
     def refresh(self) -> None:
@@ -74,12 +77,14 @@ class TissuePanel(StepPanel):
         editor.show(self.session.get("tissue", "method"))
         if painting.is_on("left out"):
             self.draw.setText("Leave out more")
+        self.regions.refresh()
 
     def line_of(self, value: object) -> str:
         """Return the area in mm²."""
         assert isinstance(value, Tissue)
         text = f"{area_mm2(value.mask.sum() * self._pixel_um2)} mm² on tissue · {value.method}"
-        return f"{text} · parts left out" if value.left_out else text
+        divided = "" if value.regions is None else f" · {plural(len(value.regions.labels_of), 'region')}"
+        return f"{text}{divided} · parts left out" if value.left_out else f"{text}{divided}"
 
     @property
     def _pixel_um2(self) -> float:

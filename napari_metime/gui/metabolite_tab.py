@@ -1,0 +1,224 @@
+"""The tab of the metabolites: one field that finds and shows, the verdicts, the table and the words of its row."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
+from qtpy.QtGui import QIcon, QKeyEvent, QResizeEvent
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QCompleter,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_metime.errors import MetimeError
+from napari_metime.gui.asked_ions import ask_ion, ion_in_words, label_of, panel_names
+from napari_metime.gui.bench import Bench
+from napari_metime.gui.evidence_words import VERDICTS, verdict_counts
+from napari_metime.gui.metabolite_details import MetaboliteDetails
+from napari_metime.gui.metabolite_model import badge
+from napari_metime.gui.metabolite_rows import Entry, axis_groups
+from napari_metime.gui.metabolite_table import MetaboliteTable
+from napari_metime.gui.panels.step_panel import restyle, say, wrapped
+from napari_metime.gui.words import in_the_window
+from napari_metime.metabolites.axes import rows_of
+from napari_metime.section import ChannelSet, Tissue
+
+PLACEHOLDER = "Find or show: name, m/z, or C3H6O3 [M-H]-"
+NO_FILE = "What this file can show of the panel stands here after step 3."
+NOT_MEASURED = (
+    "Step 3 measures the panel and lists it here, axis by axis.\n"
+    "Any ion can be seen before: type its name, m/z or formula above, and press Enter."
+)
+NO_PANEL = "No panel was measured, and no further m/z or image. Step 3 chooses them."
+NO_MATCH = "Nothing in this list matches. Enter shows it as an ion, where it is one."
+NO_MATCH_OF_VERDICT = "Nothing in this list is both searched for and of these verdicts."
+WIDE = 1000
+"""From this width on, field and verdicts stand in one line. Our own choice."""
+
+
+class MetaboliteTab(QWidget):
+    """Shows what the session has measured; emits the name of the channel that a person chose."""
+
+    channel_chosen = Signal(str)
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench, self._session = bench, bench.session
+        self.field, self.answer = QLineEdit(), wrapped("", "dim")
+        self.table, self.details = MetaboliteTable(), MetaboliteDetails()
+        self.chips = {verdict: QPushButton() for verdict in VERDICTS}
+        self.words = QLabel(NO_FILE)
+        self._names = QStringListModel(self)
+        """What is offered while there is no table that does."""
+        self._build()
+        self._connect()
+        self.show_session()
+
+    def show_session(self) -> None:
+        """Show the file and the channels that there are, or what is to be done first."""
+        opened, channels = self._session.value("data"), self._session.value("metabolites")
+        self.field.setEnabled(opened is not None)
+        self._names.setStringList([])
+        self._say("")
+        if channels is not None:
+            self._show_channels(channels)
+            return
+        self.table.show_groups(())
+        self.table.thumbnails.restart({}, np.zeros((0, 0), dtype=bool))
+        self.details.show_entry(None)
+        for chip in self.chips.values():
+            chip.hide()
+        if opened is not None:
+            self._names.setStringList(panel_names(self._session))
+        self._show_words()
+
+    def select(self, channel: str) -> None:
+        """Select the row of a channel without choosing it."""
+        self.table.select(channel)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the verdicts beside the field where there is room, else below it."""
+        super().resizeEvent(event)
+        is_wide = event.size().width() >= WIDE
+        self._top.setDirection(QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Go from the field to the table by the arrow, and empty it by Escape."""
+        if watched is self.field and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() == Qt.Key.Key_Down and not self.table.is_empty:
+                self.table.select_first()
+                return True
+            if event.key() == Qt.Key.Key_Escape and self.field.text():
+                self.field.clear()
+                return True
+        return super().eventFilter(watched, event)
+
+    def _build(self) -> None:
+        self.field.setPlaceholderText(PLACEHOLDER)
+        self.field.setClearButtonEnabled(True)
+        self.field.setMinimumWidth(230)
+        self.field.setAccessibleName("Find a metabolite, or show an ion")
+        self.field.setToolTip(
+            "Type to find: name, axis, m/z or verdict. Press Enter to show the ion of a name, of an m/z, or of a "
+            "formula and the form in which it flies, as C3H6O3 [M-H]-"
+        )
+        self.field.installEventFilter(self)
+        completer = QCompleter(self._names, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.field.setCompleter(completer)
+        chips = QHBoxLayout()
+        chips.setSpacing(4)
+        for verdict, chip in self.chips.items():
+            chip.setCheckable(True)
+            chip.setProperty("look", "chip")
+            chip.setIcon(QIcon(badge(verdict)))
+            chip.setToolTip(f"Show only what is {verdict}; several can be chosen")
+            chips.addWidget(chip)
+        chips.addStretch(1)
+        self._top = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._top.setSpacing(4)
+        asking = QVBoxLayout()
+        asking.setSpacing(2)
+        for widget in (self.field, self.answer):
+            asking.addWidget(widget)
+        self._top.addLayout(asking, 1)
+        self._top.addLayout(chips)
+        self.words.setProperty("look", "dim")
+        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setWordWrap(True)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.addWidget(self.table)
+        split.addWidget(self.details)
+        for i, share in enumerate((2, 1)):
+            split.setStretchFactor(i, share)
+        split.setSizes([600, 300])
+        split.setChildrenCollapsible(False)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(split)
+        self._stack.addWidget(self.words)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(6, 4, 6, 2)
+        box.setSpacing(3)
+        box.addLayout(self._top)
+        box.addWidget(self._stack, 1)
+
+    def _connect(self) -> None:
+        self.field.textChanged.connect(self._on_filter)
+        self.field.returnPressed.connect(self._on_enter)
+        for chip in self.chips.values():
+            chip.toggled.connect(self._on_filter)
+        self.table.entry_current.connect(self.details.show_entry)
+        self.table.entry_chosen.connect(self._on_chosen)
+        self._bench.ions.told.connect(self._on_told)
+
+    def _show_channels(self, channels: ChannelSet) -> None:
+        tissue: Tissue = self._session.value("tissue")
+        by_name = {channel.name: channel for channel in channels.channels}
+        self.table.thumbnails.restart(by_name, tissue.mask)
+        self.table.show_groups(axis_groups(channels))
+        self.details.show_entry(None)
+        for verdict, n in verdict_counts(rows_of(channels.table)).items():
+            self.chips[verdict].setText(f"{verdict} {n:,}")
+            self.chips[verdict].setVisible(len(channels.table) > 0)
+        self._on_filter()
+
+    def _on_filter(self) -> None:
+        chosen = frozenset(verdict for verdict, chip in self.chips.items() if chip.isChecked())
+        self._say("")
+        self.table.choose(self.field.text(), chosen)
+        self._show_words()
+
+    def _show_words(self) -> None:
+        """Show the table, or why there is nothing in it."""
+        self._stack.setCurrentIndex(1 if self.table.is_empty else 0)
+        if self._session.value("data") is None:
+            self.words.setText(NO_FILE)
+        elif self._session.value("metabolites") is None:
+            self.words.setText(NOT_MEASURED)
+        elif not self.table.entries.groups:
+            self.words.setText(NO_PANEL)
+        else:
+            self.words.setText(NO_MATCH_OF_VERDICT if self.table.shown.verdicts else NO_MATCH)
+
+    def _on_enter(self) -> None:
+        text = self.field.text().strip()
+        if not text:
+            return
+        try:
+            asked = ask_ion(text, self._session)
+        except MetimeError as error:
+            entry = self.table.entry_of(text)
+            if entry is not None:
+                self._on_chosen(entry)
+                self.select(entry.channel or entry.title)
+            else:
+                self._say(f"✕ {in_the_window(str(error))}", "error")
+            return
+        self._bench.ions.show(asked.mz, label_of(asked))
+        self._say(f"Shown: {ion_in_words(asked)}")
+        entry = self.table.entry_of(asked.name or text)
+        if entry is not None:
+            self.select(entry.channel or entry.title)
+
+    def _on_chosen(self, entry: Entry) -> None:
+        self.details.show_entry(entry)
+        self._say("")
+        if entry.channel:
+            self.channel_chosen.emit(entry.channel)
+
+    def _on_told(self, problem: str) -> None:
+        if problem and self.answer.text():
+            self._say(f"✕ {problem}", "error")
+
+    def _say(self, text: str, look: str = "dim") -> None:
+        restyle(self.answer, "look", look)
+        say(self.answer, text)
