@@ -10,6 +10,7 @@ printed, and nothing is written.
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -118,11 +119,13 @@ def panel_row(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def _adducts(row: Mapping[str, str]) -> str:
-    """The usual adducts, those of the preferred polarity first."""
+    """The usual adducts that the formula can form, those of the preferred polarity first."""
     preferred = POLARITIES[row["preferred_polarity"]]
     if preferred == "elemental":
         return "[M]+"
     usual = [part.strip() for part in row["usual_adducts"].split(";")]
+    if "O" not in re.findall(r"[A-Z][a-z]?", row["formula"]):  # a hydrocarbon has no water to lose
+        usual = [adduct for adduct in usual if "H2O" not in adduct]
     if preferred != "both":
         usual.sort(key=lambda adduct: ADDUCTS[adduct].polarity != preferred)
     return ";".join(usual)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -124,7 +124,7 @@ def _associated(row: Row, kinds: Mapping[str, str], tissue: str) -> str:
     is_matched = any(f"p_moved_{name}" in row for name in kinds)
     key, against = ("matched_log2fc", f"the matched {tissue}") if is_matched else ("log2fc", "the rest")
 
-    q = moved_q(row, kinds)
+    q = moved_q(row, {name: kind in LOGARITHMIC for name, kind in kinds.items()})
 
     def differs(name: str) -> bool:
         if not is_known(row.get(f"{key}_{name}")):
@@ -135,19 +135,30 @@ def _associated(row: Row, kinds: Mapping[str, str], tissue: str) -> str:
         return is_known(low) and is_known(high) and (low > 0 or high < 0)
 
     strongest = sorted(filter(differs, kinds), key=lambda name: -abs(row[f"{key}_{name}"]))[:MAX_NAMED]
-    told = [_times(name, row[f"{key}_{name}"], is_logarithmic=kinds[name] in LOGARITHMIC) for name in strongest]
+    told = [_times(name, row[f"{key}_{name}"], kinds[name]) for name in strongest]
     return f"{', '.join(told)} {against}" if told else ""
 
 
-def moved_q(row: Row, names: Iterable[str]) -> dict[str, float]:
-    """Return the Benjamini-Hochberg q over the channels of a niche that were compared with matched tissue."""
-    p = {name: row[f"p_moved_{name}"] for name in names if is_known(row.get(f"p_moved_{name}"))}
-    return dict(zip(p, map(float, false_discovery_control(list(p.values()))), strict=True)) if p else {}
+def moved_q(row: Row, families: Mapping[str, Hashable]) -> dict[str, float]:
+    """Return the Benjamini-Hochberg q, within each family, of the channels of a niche compared with matched tissue.
+
+    Parameters
+    ----------
+    families : what each channel belongs to: ratios and scores are made of the ions, so they are a family of their own
+    """
+    found: dict[str, float] = {}
+    for family in dict.fromkeys(families.values()):
+        names = [name for name, own in families.items() if own == family]
+        p = {name: row[f"p_moved_{name}"] for name in names if is_known(row.get(f"p_moved_{name}"))}
+        if p:
+            found |= zip(p, map(float, false_discovery_control(list(p.values()))), strict=True)
+    return found
 
 
-def _times(name: str, change: float, *, is_logarithmic: bool) -> str:
-    if is_logarithmic:
-        return f"{name} {number(abs(change))} {'above' if change > 0 else 'below'}"
+def _times(name: str, change: float, kind: str) -> str:
+    """A ratio is a logarithm of base 2, so it has its times as an ion has; a score has its z."""
+    if kind == "axis":
+        return f"{name} {number(abs(change))} z {'above' if change > 0 else 'below'}"
     return f"{name} {number(2**change)} times"
 
 

@@ -26,8 +26,7 @@ MAX_PPM_SHARE = 0.6
 MIN_ORDER = 3.0
 """Least z of Moran's I: one scattered image in 740 has more. Our default."""
 MAX_ABUNDANCE_FACTOR = 1.5
-"""How far M+1 may be from what the formula expects, beside twice its error. Our default: Orbitraps understate weak
-peaks by a third."""
+"""How far M+1 may be from what the formula expects, beside twice its error. Our default."""
 MIN_FOUND = 0.1
 """M+1 with less than this share of what is expected counts as not found. Our default."""
 MIN_PLACE = 0.5

@@ -344,8 +344,8 @@ class HypothesesRecipe(_Part):
 
     cutoffs: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         {},
-        description="How far a channel must differ in a niche, in the direction that a hypothesis names, before that is "
-        "called supported: {axis:lactate_glycolysis: 0.5}, in log2 or z; none = compared with 0",
+        description="How far a channel must differ in a niche, in the direction that a hypothesis names, before that "
+        "is called supported: {axis:lactate_glycolysis: 0.5}, in log2 or z; none = compared with 0",
     )
 
 

@@ -27,13 +27,13 @@ def test_p_values_are_not_rounded_away(p: float | None, text: str) -> None:
 
 
 def test_a_niche_is_one_sentence(result: SectionResult) -> None:
-    """2^0.585 = 1.5: L-Lactate's interval is +0.20 to +0.90, that of kyn_trp, a logarithm, -1.60 to -0.90."""
+    """2^0.585 = 1.5: L-Lactate's interval is +0.20 to +0.90, kyn_trp's, a logarithm, -1.60 to -0.90 (-1.215: 0.43)."""
     niches = result.niches
     cells = niches.cells.assign(type=np.where(niches.cells["role"] == "effector", "CD8", niches.cells["type"]))
     first, second = words.niche_sentences(replace(niches, cells=cells))
     assert first == (
         "Niche 1: 0.026 mm², 4 CD8 where 38 were expected (ratio 0.10, 0.04 to 0.30), p = 0.002; desert, suppressed; "
-        "associated: kyn_trp 1.2 below, L-Lactate 1.5 times the rest."
+        "associated: kyn_trp 0.43 times, L-Lactate 1.5 times the rest."
     )
     assert second == (
         "Niche 2: 0.014 mm², 1 CD8 where 20 were expected (ratio 0.05), p = 0.045; excluded."
@@ -58,7 +58,9 @@ def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: S
     )
     first, second = words.niche_sentences(replace(niches, regions=regions))
     assert first.endswith("; associated: L-Lactate 2.6 times the matched tumour.")
-    assert words.moved_q(regions.iloc[0], ["L-Lactate", "kyn_trp", "x"]) == {"L-Lactate": 0.02, "kyn_trp": 0.06}
+    one, apart = dict.fromkeys(("L-Lactate", "kyn_trp", "x")), {"L-Lactate": "ion", "kyn_trp": "ratio", "x": "ratio"}
+    assert words.moved_q(regions.iloc[0], one) == {"L-Lactate": 0.02, "kyn_trp": 0.06}
+    assert words.moved_q(regions.iloc[0], apart) == {"L-Lactate": 0.01, "kyn_trp": 0.06}
     assert "associated" not in second
     few = regions.assign(n_tumor=[80, 40, 80, 100])
     assert words.niche_sentences(replace(niches, regions=few))[0].endswith("times the matched tissue.")
