@@ -34,7 +34,7 @@ def test_the_level_keeps_the_expected_false_share() -> None:
 
 def test_a_ring_allows_a_larger_expected_false_share() -> None:
     shares = [_false_share(rate) for rate in (0.9, 1.2, 1.35, 1.5, 3.0)]
-    assert shares == pytest.approx([0.085, 0.085, 0.1325, 0.18, 0.18])
+    assert shares == pytest.approx([0.09, 0.09, 0.135, 0.18, 0.18])
 
 
 def test_the_border_is_drawn_at_the_expected_false_share(found) -> None:  # type: ignore[no-untyped-def]
