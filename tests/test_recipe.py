@@ -178,6 +178,10 @@ def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
         ("niches: {alpha: 0.7}", "niches.alpha: should be less than 0.5; found 0.7"),
         ("niches: {n_permutations: -1}", "niches.n_permutations: should be greater than or equal to 19; found -1"),
         ("niches: {radius_um: -4}", "niches.radius_um: should be 'auto' or should be greater than 0; found -4"),
+        (
+            "niches: {radius_um: 2001}",
+            "niches.radius_um: should be 'auto' or should be less than or equal to 2000; found 2001",
+        ),
         ("align: non", "align: should have keys of its own or should be 'none'; found 'non'"),
         ("align: {matrix: [[1, 2], [3]]}", "align.matrix.0: expected more values, found nothing; add it"),
         ("seed: -1", "seed: should be greater than or equal to 0; found -1"),

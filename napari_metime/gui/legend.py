@@ -30,6 +30,7 @@ class Legend(QWidget):
         self.grades = {grade: _line([(f"{grade} niche", colour)]) for grade, colour in GRADE_COLOURS.items()}
         self.left_out = _line([("left out", LEFT_OUT_COLOUR)])
         self.lymphoid = _line([("lymphoid structure", LYMPHOID_COLOUR)])
+        self.inflamed = _line([("inflamed region", ROLE_COLOURS["effector"])])
         self.coldness = ColdnessBar()
         grades = QHBoxLayout()
         grades.setSpacing(10)
@@ -44,6 +45,7 @@ class Legend(QWidget):
         box.addLayout(grades)
         box.addWidget(self.left_out)
         box.addWidget(self.lymphoid)
+        box.addWidget(self.inflamed)
         box.addWidget(self.coldness)
         self.refresh()
 
@@ -62,7 +64,9 @@ class Legend(QWidget):
             widget.setVisible(grade in found)
         self.coldness.setVisible(niches is not None and bool(niches.map.assessable.any()))
         structures = None if niches is None else niches.map.lymphoid
-        self.lymphoid.setVisible(structures is not None and bool(structures.any()))
+        inflamed = None if niches is None else niches.map.hot_labels
+        for line, labels in ((self.lymphoid, structures), (self.inflamed, inflamed)):
+            line.setVisible(labels is not None and bool(labels.any()))
         has_left_out = self._session.outlined is not None and bool(self._session.outlined.left_out.any())
         self.left_out.setVisible(has_left_out)
         self.setVisible(shows_cells or niches is not None or has_left_out)

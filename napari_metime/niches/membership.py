@@ -29,6 +29,8 @@ PRIOR_EFFECTORS = 6.0
 """Weight of the common rate against that of the surroundings, in expected effectors. Our default."""
 N_DRAWS = 6000
 """Draws of a border. Fewer move it: 2,000 lay 4 % more of an ellipse's call outside. Our default."""
+UNSURE = (0.1, 0.9)
+"""Probabilities between which a place lies at the border."""
 N_BURN = 1000
 MAX_CHUNK, MAX_CHUNK_VALUES = 500, 20_000_000  # draws of the field that are held at once: 80 MB
 KEEP_EVERY = 20
@@ -56,6 +58,13 @@ class Membership:
     rate: NDArray[np.float64]
     around: NDArray[np.float64]
     free: NDArray[np.bool_]
+
+    @property
+    def rate_at_border(self) -> float:
+        """Rate of the surroundings where it is unsure what belongs to the niche; 1 where nothing is."""
+        probability = self.probability[self.free]
+        unsure = (probability > UNSURE[0]) & (probability < UNSURE[1])
+        return float(self.around[unsure].mean()) if unsure.any() else 1.0
 
     def ratio_draws(self, region: NDArray[np.bool_], expected: NDArray[np.float64]) -> NDArray[np.float64]:
         """Draw the true rate of a region relative to the expected: effectors there, were the labels drawn again.

@@ -307,7 +307,9 @@ class NichesRecipe(_Part):
         description="tumor_bed (by the cells), tissue, region:NAME (of tissue.regions), microscopy:NAME (a bright "
         "channel), or the path of a mask image or GeoJSON polygons (µm)",
     )
-    radius_um: Literal["auto"] | POSITIVE = Field("auto", description="Window radius in µm; auto = from the effectors")
+    radius_um: Literal["auto"] | Annotated[float, Field(gt=0, le=2000)] = Field(
+        "auto", description="Window radius in µm, up to 2,000; auto = from the effectors"
+    )
     n_permutations: int = Field(999, ge=19, le=100_000, description="Random labellings")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Family-wise error over the section")
     max_rate_ratio: float = Field(

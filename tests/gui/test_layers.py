@@ -13,6 +13,7 @@ from napari_metime.export.colours import ROLE_COLOURS
 from napari_metime.gui import layers
 from napari_metime.gui.cell_layers import DRAWN
 from napari_metime.gui.chain import STEPS
+from napari_metime.gui.legend import Legend
 from napari_metime.gui.niche_layers import LEAST_P, NICHE_KINDS, niche_layers
 from napari_metime.gui.session import Session
 from napari_metime.section import Alignment
@@ -131,6 +132,19 @@ def test_grey_is_where_nothing_can_be_said_and_structures_have_layers(session):
     assert of["inflamed regions"].data.max() == 2
     assert not of["lymphoid structures"].visible
     assert "membership" not in of
+
+
+@pytest.mark.parametrize("label", [None, 0, 1])
+def test_the_legend_names_the_regions_that_were_found(qapp, session, label):
+    result = session.value("niches")
+    labels = None if label is None else np.full_like(result.map.labels, label)
+    found = replace(result, map=replace(result.map, lymphoid=labels, hot_labels=labels))
+    shown = SimpleNamespace(
+        value={"niches": found}.get, colour_by="role", is_placing=False, outlined=None, cell_types=()
+    )
+    legend = Legend(shown)
+    assert [legend.lymphoid.isHidden(), legend.inflamed.isHidden()] == [label != 1] * 2
+    assert legend.roles.isHidden()  # no cells are in sight
 
 
 def test_contrast_ignores_what_is_off_tissue_and_nan():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_metime.niches import map_niches
-from napari_metime.niches.borders import FALSE_SHARE, Ground, _strong, level_of, touching
+from napari_metime.niches.borders import FALSE_SHARE, Ground, _false_share, _strong, level_of, touching
 from napari_metime.section import Grid, NicheMap
 
 OPTIONS = {"n_permutations": 99}
@@ -30,6 +30,11 @@ def test_the_level_keeps_the_expected_false_share() -> None:
     assert level_of(probability, 0.5) == 0.2
     assert level_of(np.array([0.3, 0.4]), 0.1) == np.inf
     assert level_of(np.zeros(3), 0.1) == np.inf
+
+
+def test_a_ring_allows_a_larger_expected_false_share() -> None:
+    shares = [_false_share(rate) for rate in (0.9, 1.2, 1.35, 1.5, 3.0)]
+    assert shares == pytest.approx([0.09, 0.09, 0.135, 0.18, 0.18])
 
 
 def test_the_border_is_drawn_at_the_expected_false_share(found) -> None:  # type: ignore[no-untyped-def]

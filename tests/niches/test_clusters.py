@@ -11,7 +11,7 @@ from napari_metime.niches.clusters import Searched, fragment_odds_of, judge_clus
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.labelling import CountedCells, LocalEvidence, count_cells
 from napari_metime.niches.windows import Lattice
-from napari_metime.section import CellTable
+from napari_metime.section import CellTable, Grid
 
 RADIUS_UM = 150.0
 
@@ -67,6 +67,22 @@ def test_a_hot_spot_is_left_out_unless_it_is_looked_for(plant) -> None:  # type:
     assert not np.isin(without.counted.pixel, np.flatnonzero(without.hot)).any()
     # Without the hot spot the rest is as it was: random labelling finds nothing, with it it might.
     assert without.counted.share == pytest.approx(lay(section, count(section)).counted.share, rel=0.1)
+
+
+def test_many_effectors_are_hot_only_from_three_times_the_expected() -> None:
+    """1,000 effectors among 4,000 cells a window: twice the share is beyond chance by far, and no hot spot."""
+    grid, everywhere = Grid((24, 24), (0, 0), (50.0, 50.0)), np.ones((24, 24), bool)
+
+    def hot(times: float) -> bool:
+        cells = np.full((24, 24), 400)
+        effectors = np.full((24, 24), 40)
+        effectors[10:14, 10:14] = round(40 * times)
+        pixel = np.repeat(np.arange(576), 400)
+        counted = CountedCells(pixel, int(effectors.sum()), effectors, cells)
+        lattice = Lattice.for_window(grid.shape, grid.spacing_um, RADIUS_UM)
+        return bool(lay_windows(lattice, RADIUS_UM, counted, everywhere, everywhere).hot.any())
+
+    assert (hot(2.0), hot(6.0)) == (False, True)
 
 
 def test_the_rim_holds_no_cells(plant) -> None:  # type: ignore[no-untyped-def]

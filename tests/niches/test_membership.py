@@ -81,6 +81,15 @@ def test_the_ratio_draws_by_hand() -> None:
     assert nowhere.tolist() == [0.0, 0.0]
 
 
+def test_the_rate_at_the_border_by_hand() -> None:
+    free = np.array([[True, True, True, True, False]])
+    around = np.array([5.0, 2.0, 1.0, 7.0])
+    found = Membership(np.array([[0.95, 0.5, 0.2, 0.05, 0.5]]), np.ones((1, 4), bool), np.ones(1), around, free)
+    assert found.rate_at_border == 1.5  # of the second and third place alone
+    sure = Membership(np.array([[0.95, 1.0, 0.0, 0.05, 0.5]]), np.ones((1, 4), bool), np.ones(1), around, free)
+    assert sure.rate_at_border == 1.0
+
+
 def test_a_ring_of_effectors_raises_what_lies_around() -> None:
     rate = np.where(AWAY <= DISC, 0.1, np.where(AWAY <= DISC + 4, 2.5, 1.0))
     found = sample(rate, 0, per_place=3.0)
