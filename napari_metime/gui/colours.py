@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 NOT_ASSESSABLE_COLOUR = "#7F7F7F"
-TISSUE_COLOUR = "#FFFFFF"
+TISSUE_COLOURS = {"dark": "#FFFFFF", "light": "#000000"}
+"""The outline of the tissue, by the kind of napari's theme: white is not seen on a white canvas."""
 LEFT_OUT_COLOUR = "#D55E00"
 LYMPHOID_COLOUR = "#B388FF"
 SLOT_COLOURS = {"one": "#F2800D", "red": "#FF4B4B", "green": "#35D05A", "blue": "#5B8CFF"}

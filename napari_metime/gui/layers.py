@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
+from napari.utils import DirectLabelColormap
+from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui.cell_layers import cells_layer, recolour
 from napari_metime.gui.chain import Step
 from napari_metime.gui.channel_look import look_of, unit_of
-from napari_metime.gui.colours import LEFT_OUT_COLOUR, TISSUE_COLOUR
+from napari_metime.gui.colours import LEFT_OUT_COLOUR, TISSUE_COLOURS
 from napari_metime.gui.frame import KEY as KEY
 from napari_metime.gui.frame import MICROMETRES as MICROMETRES
 from napari_metime.gui.landmark_layers import landmark_layers, recolour_rings
@@ -166,7 +168,7 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
     layer = Labels(
         tissue.mask.astype(np.uint8),
         name="tissue",
-        colormap=label_colours({1: TISSUE_COLOUR}),
+        colormap=_tissue_colours(viewer),
         opacity=0.6,
         metadata={KEY: "tissue"},
         **on_grid(session.value("data").dataset.grid),
@@ -178,6 +180,10 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
         show_left_out(viewer, session)
     else:
         remove(viewer, "left out")
+
+
+def _tissue_colours(viewer: ViewerModel) -> DirectLabelColormap:
+    return label_colours({1: TISSUE_COLOURS[get_theme(viewer.theme).type]})
 
 
 def show_regions(viewer: ViewerModel, session: Session) -> None:
@@ -235,7 +241,10 @@ def show_landmarks(viewer: ViewerModel, alignment: Alignment) -> None:
 
 
 def follow_theme(viewer: ViewerModel) -> None:
-    """Give the landmarks the colours of the viewer's theme."""
+    """Give the landmarks and the outline of the tissue the colours of the viewer's theme."""
+    outline = find(viewer, "tissue")
+    if isinstance(outline, Labels):
+        outline.colormap = _tissue_colours(viewer)
     for layer in viewer.layers:
         if isinstance(layer, Points) and layer.metadata.get(KEY) == "landmarks":
             recolour_rings(layer, viewer.theme)

@@ -56,6 +56,17 @@ def test_the_centre_of_the_first_pixel_is_the_origin(viewer, session):
     assert tic.world_to_data((2 * height, 3 * width)) == pytest.approx((2, 3))
 
 
+def test_the_outline_of_the_tissue_is_seen_in_both_themes(viewer):
+    outline = layers.find(viewer, "tissue")
+    colours = {}
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        layers.follow_theme(viewer)
+        colours[theme] = outline.colormap.map(1)[:3].tolist()
+    assert colours == {"dark": [1, 1, 1], "light": [0, 0, 0]}
+    assert outline.contour == 1
+
+
 def test_a_layer_of_the_user_is_never_replaced(session):
     viewer = ViewerModel()
     mine = viewer.add_labels(np.ones((4, 4), int), name="tissue")
