@@ -159,7 +159,7 @@ def _times(name: str, change: float, kind: str) -> str:
     """A ratio is a logarithm of base 2, so it has its times as an ion has; a score has its z."""
     if kind == "axis":
         return f"{name} {number(abs(change))} z {'above' if change > 0 else 'below'}"
-    return f"{name} {number(2**change)} times"
+    return f"{'ratio ' if kind == 'ratio' else ''}{name} {number(2**change)} times"
 
 
 LOGARITHMIC = ("ratio", "axis")

@@ -28,6 +28,15 @@ def ask_ion(text: str, session: Session) -> AskedIon:
     return asked
 
 
+def is_number(text: str) -> bool:
+    """Whether a text asks for an m/z."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def label_of(asked: AskedIon) -> str:
     """Return whose ion it is, for the name of its layer."""
     return " ".join(part for part in (asked.name or asked.formula, asked.adduct) if part) or "ion"

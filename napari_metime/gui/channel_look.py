@@ -18,6 +18,9 @@ UNITS = {"ratio": "log₂ ratio", "axis": "z"}
 DIVISORS = {"tic": "TIC", "rms": "RMS", "median": "median", "reference": "reference ion", "table": "table"}
 """What an intensity is divided by, short enough for the name of a layer."""
 
+DIVERGING_PERCENTILES = (5, 95)
+"""Between which a ratio or score is told by its colour: a pixel that an ion is missing from by chance lies outside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -36,10 +39,11 @@ def look_of(channel: Channel, inside: NDArray[np.bool_]) -> Look:
     ----------
     inside : ndarray of the shape of the image, bool: where contrast is judged
     """
-    low, high = contrast_limits(channel.image, inside)
     if not channel.is_logarithmic:
-        return Look(ensure_colormap("inferno"), (low, high))
-    reach = max(abs(low), abs(high)) or 1.0
+        return Look(ensure_colormap("inferno"), contrast_limits(channel.image, inside))
+    known = channel.image[inside & np.isfinite(channel.image)]
+    reach = float(np.abs(np.percentile(known, DIVERGING_PERCENTILES)).max()) if known.size else 0.0
+    reach = reach or 1.0
     colours = np.asarray(transform_color(list(DIVERGING_COLOURS)))
     return Look(Colormap(colours, name="metime-diverging", nan_color=(0, 0, 0, 0)), (-reach, reach))
 

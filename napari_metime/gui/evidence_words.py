@@ -65,7 +65,8 @@ def ion_words(row: Row) -> str:
 
 def member_sentences(row: Row) -> list[str]:
     """Say what speaks for and against a panel member in this file, what else it could be, and what it stands for."""
-    told = [_reason(row), *_found(row), *_isotopes(row), *_scores(row), *_doubles(row)]
+    evidence = [] if row.get("coverage") == 0 else [*_found(row), *_isotopes(row), *_scores(row)]
+    told = [_reason(row), *evidence, *_doubles(row)]
     told += _meaning(row) if is_member(row) else ["An image that was brought onto the grid."]
     return [sentence for sentence in told if sentence]
 

@@ -40,6 +40,10 @@ class IonWindow:
     unit: Unit
     label: str = "ion"
 
+    def holds(self, mz: object) -> bool:
+        """Whether an m/z lies in it."""
+        return isinstance(mz, int | float) and abs(mz - self.mz) <= self.half
+
     @property
     def half(self) -> float:
         """Half the width in m/z."""

@@ -214,6 +214,7 @@ def show_left_out(viewer: ViewerModel, session: Session) -> None:
 
 def _show_channels(viewer: ViewerModel, session: Session) -> None:
     names = [channel.name for channel in session.value("metabolites").channels]
+    others = {layer: layer.visible for layer in viewer.layers if layer.metadata.get(KEY) != "channel"}
     shown = [layer.metadata["channel"] for layer in viewer.layers if layer.metadata.get(KEY) == "channel"]
     for name in shown:
         if name in names:
@@ -222,6 +223,8 @@ def _show_channels(viewer: ViewerModel, session: Session) -> None:
             find(viewer, "channel", name).visible = visible
         else:
             viewer.layers.remove(find(viewer, "channel", name))
+    for layer, visible in others.items():  # what a chosen channel would hide was not chosen away here
+        layer.visible = visible
 
 
 def _show_cells(viewer: ViewerModel, session: Session) -> None:

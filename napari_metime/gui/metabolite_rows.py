@@ -54,7 +54,7 @@ class Entry:
         """Everything that it can be searched by, in lower case."""
         mz = self.row.get("mz")
         parts = [self.title, self.kind, self.verdict, *(str(self.row.get(key) or "") for key in ("axis", "definition"))]
-        parts += [self.subtitle, str(mz) if isinstance(mz, float) and np.isfinite(mz) else ""]
+        parts += [self.subtitle, f"{mz:.4f}" if isinstance(mz, float) and np.isfinite(mz) else ""]
         return " ".join(parts).lower()
 
 

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_metime.errors import MetimeError
-from napari_metime.gui.asked_ions import ask_ion, ion_in_words, label_of, panel_names
+from napari_metime.gui.asked_ions import ask_ion, ion_in_words, is_number, label_of, panel_names
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.evidence_words import VERDICTS, verdict_counts
 from napari_metime.gui.metabolite_details import MetaboliteDetails
@@ -159,6 +159,7 @@ class MetaboliteTab(QWidget):
         self.table.entry_current.connect(self.details.show_entry)
         self.table.entry_chosen.connect(self._on_chosen)
         self._bench.ions.told.connect(self._on_told)
+        self._bench.ions.landed.connect(self._on_landed)
 
     def _show_channels(self, channels: ChannelSet) -> None:
         tissue: Tissue = self._session.value("tissue")
@@ -168,6 +169,8 @@ class MetaboliteTab(QWidget):
         self.details.show_entry(None)
         for verdict, n in verdict_counts(rows_of(channels.table)).items():
             self.chips[verdict].setText(f"{verdict} {n:,}")
+            self.chips[verdict].setChecked(self.chips[verdict].isChecked() and n > 0)
+            self.chips[verdict].setEnabled(n > 0)
             self.chips[verdict].setVisible(len(channels.table) > 0)
         self._on_filter()
 
@@ -175,6 +178,8 @@ class MetaboliteTab(QWidget):
         chosen = frozenset(verdict for verdict, chip in self.chips.items() if chip.isChecked())
         self._say("")
         self.table.choose(self.field.text(), chosen)
+        if not self.table.currentIndex().isValid():
+            self.details.show_entry(None)
         self._show_words()
 
     def _show_words(self) -> None:
@@ -196,7 +201,7 @@ class MetaboliteTab(QWidget):
         try:
             asked = ask_ion(text, self._session)
         except MetimeError as error:
-            entry = self.table.entry_of(text)
+            entry = None if is_number(text) else self.table.entry_of(text)  # an m/z is no part of another one
             if entry is not None:
                 self._on_chosen(entry)
                 self.select(entry.channel or entry.title)
@@ -205,9 +210,18 @@ class MetaboliteTab(QWidget):
             return
         self._bench.ions.show(asked.mz, label_of(asked))
         self._say(f"Shown: {ion_in_words(asked)}")
-        entry = self.table.entry_of(asked.name or text)
-        if entry is not None:
+        window, entry = self._bench.ions.window, self.table.entry_of(asked.name or text)
+        if entry is not None and window is not None and window.holds(entry.row.get("mz")):
             self.select(entry.channel or entry.title)
+
+    def _on_landed(self, slot: str) -> None:
+        """Say of an ion that was asked for here if it is nowhere: an empty image looks like none at all."""
+        window = self._bench.ions.window
+        if window is None or slot != self._bench.ions.target or not self.answer.text().startswith("Shown"):
+            return
+        image = self._bench.ions.in_sight().get(window.name)
+        if image is not None and not np.any(image > 0):
+            self._say(f"In no pixel: m/z {window.mz:.4f} ± {window.tolerance:g} {window.unit}")
 
     def _on_chosen(self, entry: Entry) -> None:
         self.details.show_entry(entry)

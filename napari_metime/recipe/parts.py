@@ -344,10 +344,10 @@ class AssociationsRecipe(_Part):
 class HypothesesRecipe(_Part):
     """What the hypotheses of the review are held against."""
 
-    cutoffs: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+    cutoffs: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         {},
         description="How far a channel must differ in a niche, in the direction that a hypothesis names, before that "
-        "is called supported: {axis:lactate_glycolysis: 0.5}, in log2 or z; none = compared with 0",
+        "is called supported: {axis:lactate_glycolysis: 0.5}, a size in log2 or z, not below 0; none = compared with 0",
     )
 
 

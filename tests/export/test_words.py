@@ -33,7 +33,7 @@ def test_a_niche_is_one_sentence(result: SectionResult) -> None:
     first, second = words.niche_sentences(replace(niches, cells=cells))
     assert first == (
         "Niche 1: 0.026 mm², 4 CD8 where 38 were expected (ratio 0.10, 0.04 to 0.30), p = 0.002; desert, suppressed; "
-        "associated: kyn_trp 0.43 times, L-Lactate 1.5 times the rest."
+        "associated: ratio kyn_trp 0.43 times, L-Lactate 1.5 times the rest."
     )
     assert second == (
         "Niche 2: 0.014 mm², 1 CD8 where 20 were expected (ratio 0.05), p = 0.045; excluded."

@@ -11,7 +11,6 @@ from napari.layers import Image
 from qtpy.QtCore import Qt
 
 from napari_metime import pipeline
-from napari_metime.export.images import contrast_limits
 from napari_metime.gui import layers
 from napari_metime.gui.channel_look import look_of, rgba_of, unit_of
 from napari_metime.gui.lower_dock import LowerDock
@@ -221,8 +220,8 @@ def test_ratios_and_axes_diverge_from_zero_and_show_nothing_where_they_have_noth
     layer = layers.find(tab._bench.viewer, "channel", "lactate_pyruvate")
     low, high = layer.contrast_limits
     assert low == -high
-    ends = contrast_limits(layer.data, tab._session.value("tissue").mask)
-    assert high == pytest.approx(max(map(abs, ends)))
+    inside = layer.data[tab._session.value("tissue").mask]
+    assert high == pytest.approx(np.abs(np.nanpercentile(inside, (5, 95))).max())
     assert layer.colormap.map(np.array([np.nan]))[0, 3] == 0
     assert np.allclose(layer.colormap.map(np.array([0.5]))[0, :3], 245 / 255, atol=0.01)
     assert not layers.find(tab._bench.viewer, "tic").visible  # else its grey is taken for zero
@@ -416,6 +415,32 @@ def test_what_is_no_ion_of_this_file_is_told_below_the_field(tab, qtbot, text, t
     assert tab._bench.ions.window is None
     tab.field.setText("")
     assert tab.answer.text() == ""
+
+
+@pytest.mark.parametrize("text", ["7.00", "9.02"])  # parts of the m/z of pyruvate and of lactate
+def test_an_mz_out_of_range_is_no_part_of_that_of_a_row(tab, qtbot, text):
+    tab.field.setText(text)
+    assert not tab.table.is_empty
+    qtbot.keyClick(tab.field, Qt.Key.Key_Return)
+    assert tab.answer.text().startswith("✕ expected an m/z")
+    assert shown(tab) == []
+
+
+def test_an_ion_that_is_nowhere_is_told(tab, qtbot):
+    tab.field.setText("600.1")
+    with qtbot.waitSignal(tab._bench.ions.landed, timeout=20_000):
+        qtbot.keyClick(tab.field, Qt.Key.Key_Return)
+    assert tab.answer.text() == "In no pixel: m/z 600.1000 ± 5 ppm"
+
+
+def test_measuring_again_leaves_a_typed_ion_in_sight(tab, qtbot):
+    press(tab, "Citrate")
+    tab.field.setText("89.0244")
+    with qtbot.waitSignal(tab._bench.ions.landed, timeout=20_000):
+        qtbot.keyClick(tab.field, Qt.Key.Key_Return)
+    layers.show(tab._bench.viewer, tab._session, "metabolites")
+    assert layers.find(tab._bench.viewer, "ion", "one").visible
+    assert not layers.find(tab._bench.viewer, "channel", "Citrate").visible
 
 
 def test_enter_shows_the_row_of_a_ratio_by_its_name(tab, qtbot):
