@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from marked import write_marked
 from numpy.typing import NDArray
 
 from napari_metime.alignment import asked_for, bound_um, fit_landmarks
 from napari_metime.errors import AlignmentError
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 SIZE_UM = np.array([4000.0, 3000.0])
 NOISE_UM = 4.0
 SCALE_UM = 0.5
@@ -59,8 +59,7 @@ def main() -> None:
     if options.out is None:
         print(text)
         return
-    before, rest = options.out.read_text(encoding="utf-8").split(BEGIN)
-    options.out.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_marked(options.out, text)
 
 
 def table(n_sections: int) -> str:

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+from marked import write_marked
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -28,7 +29,6 @@ from napari_metime.imzml_writer import write_imzml
 from napari_metime.metabolites.database import Molecule
 from napari_metime.metabolites.isotopes import strongest_peaks
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 ADDUCTS = ("[M+H]+", "[M+Na]+", "[M+K]+")
 TOLERANCE_PPM = 3.0
 MASS_ERROR_PPM = 0.7
@@ -254,9 +254,7 @@ def main() -> None:
     if options.out is None:
         print(table)
         return
-    text = options.out.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    options.out.write_text(f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}", encoding="utf-8")
+    write_marked(options.out, table)
 
 
 if __name__ == "__main__":

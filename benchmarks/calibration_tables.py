@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from marked import write_marked
 from scipy.stats import binomtest
 
 ALPHA = 0.05
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 POWER_PLOT, ERROR_PLOT = "calibration_power.png", "calibration_error.png"
 RATE = ("true_ratio", "rate_low", "rate_high")
 CHANGE = ("true_change", "change_low", "change_high")
@@ -121,9 +121,6 @@ def held(table: pd.DataFrame, *columns: str) -> str:
 
 def write_docs(path: Path, rows: Rows) -> None:
     """Write tables and plots into the marked part of a file and into ``images`` beside it."""
-    text = path.read_text("utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
     images = path.parent / "images"
     images.mkdir(exist_ok=True)
     pictures = ""
@@ -133,7 +130,7 @@ def write_docs(path: Path, rows: Rows) -> None:
     if plot_error(images / ERROR_PLOT, rows):
         alt = "Share of sections without niches called before the gates, against alpha"
         pictures += f"\n![{alt}](images/{ERROR_PLOT})\n"
-    path.write_text(f"{before}{BEGIN}\n{tables(rows)}{pictures}\n{END}{after}", "utf-8")
+    write_marked(path, tables(rows) + pictures)
 
 
 def plot_power(path: Path, rows: Rows) -> bool:

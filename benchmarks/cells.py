@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from marked import write_marked
 
 from napari_metime.cells import cells_on_grid, channels_at_cells, read_cells_file
 from napari_metime.section import CellTable, Grid, Outlines
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 TYPES = np.array(["Tumor", "Tumor: CD8", "CD8", "Treg", "Stroma", ""])
 SMALL = 2000
 FIELD_UM = 20_000.0
@@ -188,8 +188,7 @@ def main() -> None:
     if given.out is None:
         print(found)
         return
-    before, _, rest = given.out.read_text(encoding="utf-8").partition(BEGIN)
-    given.out.write_text(before + BEGIN + found + END + rest.partition(END)[2], encoding="utf-8")
+    write_marked(given.out, found)
 
 
 if __name__ == "__main__":

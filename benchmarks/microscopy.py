@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import zarr
+from marked import write_marked
 
 from napari_metime.microscopy import channel_on_grid, footprint_on_grid, open_microscopy
 from napari_metime.section import Alignment, Grid
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 SIDE, TILE, SMALL = 20_000, 512, 2048
 GRID = Grid((500, 500), (0, 0), (20.0, 20.0))
 TURN = np.deg2rad(7.0)
@@ -190,9 +190,7 @@ def main() -> None:
     if not asked.out:
         print(found)
         return
-    text = asked.out.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    asked.out.write_text(before + BEGIN + "\n" + found + "\n" + END + rest.split(END)[1], encoding="utf-8")
+    write_marked(asked.out, found)
 
 
 if __name__ == "__main__":

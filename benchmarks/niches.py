@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from cells import cpu
+from marked import write_marked
 from scipy import ndimage
 
 from napari_metime.finding import find_niches
@@ -38,7 +39,6 @@ from napari_metime.niches.regions import RegionInputs
 from napari_metime.recipe import AssociationsRecipe, NichesRecipe
 from napari_metime.section import Alignment, CellTable, Channel, ChannelSet, Dataset, Grid, NicheMap, Tissue
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 ROLES = np.array(["tumor", "effector", "other"], dtype=object)
 NICHE_RADIUS_UM = 400.0
 KEPT_SHARE = 0.1
@@ -327,8 +327,7 @@ def main() -> None:
     if given.out is None:
         print(found)
         return
-    before, _, rest = given.out.read_text(encoding="utf-8").partition(BEGIN)
-    given.out.write_text(before + BEGIN + found + END + rest.partition(END)[2], encoding="utf-8")
+    write_marked(given.out, found)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 from files import MZ_HIGH, MZ_LOW, known_peaks, write_file
+from marked import write_marked
 from reading_table import GROWTH, LARGE, N_IONS, N_IONS_SLOW, OURS, PEERS, Measured, machine, tables
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 FILES = {
     "processed": ("processed", 40_000, 2000),
     "continuous": ("continuous", 40_000, 6000),
@@ -101,8 +101,7 @@ def main() -> None:
     if options.out is None:
         print(text)
         return
-    before, rest = options.out.read_text(encoding="utf-8").split(BEGIN)
-    options.out.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_marked(options.out, text)
 
 
 def resolved(folder: str) -> Path:

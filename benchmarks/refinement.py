@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from marked import write_marked
 
 from napari_metime.pipeline import open_dataset, read_cells
 from napari_metime.placed_microscopy import place_microscopy
@@ -28,7 +29,6 @@ from napari_metime.refining import refine_alignment
 from napari_metime.section import Alignment, Tissue
 from napari_metime.simulate import SectionPlan, simulate_section, simulate_truth
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 FIRST_SEED = 1000
 """Seeds 0 to 23 were looked at while the refinement was built."""
 PIXEL_UM, SHIFT_UM, TURN_DEG = 25.0, 150.0, 5.0
@@ -79,8 +79,7 @@ def main() -> None:
     if options.out is None:
         print(text)
         return
-    before, rest = options.out.read_text(encoding="utf-8").split(BEGIN)
-    options.out.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_marked(options.out, text)
 
 
 def plan_of(seed: int) -> SectionPlan:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from marked import write_marked
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from napari_metime.simulate.fields import smooth_noise
 from napari_metime.tissue import find_regions
 
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 NUMBERS = (1, 2, 3, 4, 5)
 PIXEL_UM, SMOOTHING_UM = 50.0, 50.0
 N_IONS, COUNTS, GAIN_SD, DROPOUT = 40, 55.0, 0.2, 0.03
@@ -66,9 +66,7 @@ def main() -> None:
         lines.append(row_of(case, asked.sections))
         print(lines[-1], flush=True)
     if asked.out is not None:
-        text = asked.out.read_text(encoding="utf-8")
-        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        asked.out.write_text(f"{before}{BEGIN}{chr(10).join(lines)}\n{END}{after}", encoding="utf-8")
+        write_marked(asked.out, "\n".join(lines))
 
 
 def row_of(case: Case, n_sections: int) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.errors import RecipeError
-from napari_metime.ims import extract_ions, find_index, mean_spectrum
+from napari_metime.ims import batches, extract_ions, find_index, mean_spectrum
 from napari_metime.metabolites.chaos import measure_of_chaos
 from napari_metime.metabolites.database import Molecule
 from napari_metime.metabolites.decoys import estimate_fdr, sample_decoys
@@ -20,8 +20,6 @@ from napari_metime.section import Dataset, Progress, no_progress, share_of
 
 N_PEAKS = 4
 """Peaks of an ion that are looked for: its strongest, as METASPACE takes them."""
-IMAGES_AT_ONCE_PIXELS = 1 << 26
-"""Pixels of all ion images that are held at once: 0.25 GB."""
 BIN_PPM = 8.0
 """No bin of a mean spectrum is wider."""
 COLUMNS = (
@@ -132,11 +130,10 @@ def _scores(
     """Score the ions of which there may be something: all others score nothing."""
     candidates = _candidates(dataset, patterns, tolerance_ppm, share_of(on_progress, 0.0, 0.2))
     index = find_index(dataset)
-    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // dataset.measured.size // N_PEAKS)
     scores = {}
-    for first in range(0, len(candidates), n_at_once):
-        ions = candidates[first : first + n_at_once]
-        begin, end = (0.2 + 0.8 * done / len(candidates) for done in (first, first + len(ions)))
+    for part in batches(dataset, len(candidates), images_each=N_PEAKS):
+        ions = candidates[part]
+        begin, end = (0.2 + 0.8 * done / len(candidates) for done in (part.start, part.stop))
         share = share_of(on_progress, begin, end)
         found = extract_ions(
             dataset,

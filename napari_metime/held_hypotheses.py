@@ -34,6 +34,7 @@ def hypothesis_rows(
     cutoffs : the recipe's, by channel
     """
     contrasts = _Contrasts.of(channels, found)
+    by_letters = {_letters(name): value for name, value in cutoffs.items()}
     niches = [str(k + 1) for k in range(found.map.n_niches)]
     rows: list[dict[str, Any]] = []
     for hypothesis in read_hypotheses():
@@ -45,14 +46,15 @@ def hypothesis_rows(
             "caveat": hypothesis.caveat,
             "review_sections": hypothesis.sections,
         }
-        rows += [about | row for row in _rows(hypothesis, contrasts, niches, cutoffs)]
+        rows += [about | row for row in _rows(hypothesis, contrasts, niches, by_letters)]
     return pd.DataFrame(rows, columns=list(HYPOTHESES_COLUMNS))
 
 
 def unused_cutoffs(cutoffs: Mapping[str, float]) -> tuple[str, ...]:
     """Tell of cut-offs that no hypothesis asks for: mistyped, as a rule."""
     asked = {name for hypothesis in read_hypotheses() for name, _ in hypothesis.needs}
-    unknown = [name for name in cutoffs if name not in asked]
+    letters = {_letters(name) for name in asked}
+    unknown = [name for name in cutoffs if _letters(name) not in letters]
     if not unknown:
         return ()
     known = ", ".join(sorted(asked))
@@ -66,7 +68,10 @@ def _rows(
         why = "there is no niche to compare with the rest"
         return [{"region_id": WHOLE_SECTION, "status": joint_status([]), "reason": why}]
     by_niche = {
-        niche: [hold(*need, contrasts.of_channel(need[0], niche), cutoffs) for need in hypothesis.needs]
+        niche: [
+            hold(name, direction, contrasts.of_channel(name, niche), cutoffs.get(_letters(name)))
+            for name, direction in hypothesis.needs
+        ]
         for niche in niches
     }
     status = {niche: joint_status([each.status for each in held]) for niche, held in by_niche.items()}
@@ -101,23 +106,26 @@ class _Contrasts:
     axes, ratios : rows by channel and region_id
     regions : rows of regions.csv by region_id
     members : rows of channels.csv by channel
-    measured : names of the measured channels, by their letters and digits alone
+    measured : names of the measured channels, by their letters and digits alone: more than one where they are alike
     """
 
     axes: Mapping[tuple[str, str], Mapping[str, Any]]
     ratios: Mapping[tuple[str, str], Mapping[str, Any]]
     regions: Mapping[str, Mapping[str, Any]]
     members: Mapping[str, Mapping[str, Any]]
-    measured: Mapping[str, str]
+    measured: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, channels: ChannelSet, found: NicheResult) -> _Contrasts:
+        measured: dict[str, list[str]] = {}
+        for channel in channels.channels:
+            measured.setdefault(_letters(channel.name), []).append(channel.name)
         return cls(
             {(AXIS_PREFIX + row["axis"], row["region_id"]): row for row in rows_of(found.axes)},
             {(row["ratio"], row["region_id"]): row for row in rows_of(found.ratios)},
             {str(row["region_id"]): row for row in rows_of(found.regions)},
             {str(row["channel"]): row for row in rows_of(channels.table)},
-            {_letters(channel.name): channel.name for channel in channels.channels},
+            measured,
         )
 
     def of_channel(self, name: str, niche: str) -> Contrast | str:
@@ -134,9 +142,12 @@ class _Contrasts:
         member = self.members.get(name)
         if member is not None and verdict_of(member) != SEEN:
             return f"{verdict_of(member)} ({member['reason']})"
-        channel = self.measured.get(_letters(name))
-        if channel is None:
+        alike = self.measured.get(_letters(name), ())
+        if not alike:
             return "there is no such channel in this section"
+        if name not in alike and len(alike) > 1:
+            return f"it may be {' or '.join(alike)}; rename one"
+        channel = name if name in alike else alike[0]
         row = self.regions[niche]
         return Contrast(*(row[f"log2fc{part}_{channel}"] for part in ("", "_low", "_high")))
 

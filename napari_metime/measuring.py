@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_metime.errors import RecipeError
 from napari_metime.ims import (
     IonImages,
+    batches,
     extract_ions,
     find_index,
     mean_spectrum,
@@ -28,9 +29,6 @@ from napari_metime.metabolites.panel import PanelIon
 from napari_metime.recipe import ChannelsRecipe, ImageRecipe, ImsRecipe
 from napari_metime.scoring import off_tissue
 from napari_metime.section import Channel, ChannelSet, Dataset, Progress, Tissue, no_progress, share_of
-
-IMAGES_AT_ONCE_PIXELS = 1 << 27
-"""Pixels of all ion images that are held at once while the panel is looked through: 0.5 GB."""
 
 
 def measure_channels(
@@ -109,11 +107,11 @@ def _evidence(
     """
     evidence: dict[PanelIon, IonEvidence] = {}
     off = dataset.measured & off_tissue(tissue)
-    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // (len(SHIFTS) * dataset.measured.size))
-    for first in range(0, len(ions), n_at_once):
-        some = ions[first : first + n_at_once]
+    for part in batches(dataset, len(ions), images_each=len(SHIFTS)):
+        some = ions[part]
         patterns = [_pattern(ion, tolerance_ppm) for ion in some]
-        found = images([mz for pattern in patterns for mz in pattern.mz], share_of(on_progress, first / len(ions), 1.0))
+        share = share_of(on_progress, part.start / len(ions), part.stop / len(ions))
+        found = images([mz for pattern in patterns for mz in pattern.mz], share)
         start = 0
         for ion, pattern in zip(some, patterns, strict=True):
             stop = start + len(pattern.mz)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from napari_metime.metabolites.axes import rows_of
-from napari_metime.metabolites.choice import VERDICTS
+from napari_metime.metabolites.choice import CONFLICTS, VERDICTS
 
 NO_AXIS = "other channels"
 NO_IDENTIFICATION = "A verdict is about an m/z in this file; it identifies no molecule."
@@ -45,8 +45,9 @@ def _member_lines(row: Mapping[str, Any]) -> Iterator[str]:
     mz = "" if math.isnan(row["mz"]) else f"{row['mz']:.4f}"
     said = "; ".join(part for part in (_numbers(row), row["reason"]) if part)
     yield f"  {row['channel']:<40} {mz:>10} {row['adduct']:<12} {row['verdict']:<19}  {said}".rstrip()
-    if row["detected"] and row["conflicts"]:
-        yield f"    conflicts: {row['conflicts']}"
+    conflicts = "; ".join(row[column] for column in CONFLICTS if row[column])
+    if row["detected"] and conflicts:
+        yield f"    conflicts: {conflicts}"
 
 
 def _numbers(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metime.ims import extract_ions, find_index, mean_spectrum, normalization_factors, pick_peaks
+from napari_metime.ims import batches, extract_ions, find_index, mean_spectrum, normalization_factors, pick_peaks
 from napari_metime.recipe import ImsRecipe, RegionsRecipe
 from napari_metime.section import Dataset, Progress, Tissue, no_progress, share_of
 from napari_metime.tissue import compare_labels, find_regions, joined, name_regions
@@ -16,8 +16,6 @@ N_FEATURES = 50
 """Ions that regions are found by: those with the most intensity. Our default, as of the tissue mask."""
 MAX_MARKERS = 500
 """Ions that regions are compared by. Our default."""
-IMAGES_AT_ONCE_PIXELS = 1 << 26
-"""Pixels of all ion images that are held at once: 256 MB."""
 
 
 def divide_tissue(
@@ -64,10 +62,8 @@ def divide_tissue(
     )
     if found.labels.max() > 1:
         compared = []
-        n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // dataset.measured.size)
-        for first in range(0, mz.size, n_at_once):
-            some = mz[first : first + n_at_once]
-            share = share_of(on_progress, 0.6 + 0.4 * first / mz.size, 0.6 + 0.4 * (first + some.size) / mz.size)
-            compared.append(compare_labels(images(some, share), some, found.labels))
+        for part in batches(dataset, mz.size):
+            share = share_of(on_progress, *(0.6 + 0.4 * done / mz.size for done in (part.start, part.stop)))
+            compared.append(compare_labels(images(mz[part], share), mz[part], found.labels))
         found = replace(found, ions=joined(compared))
     return replace(tissue, regions=name_regions(found, regions.names))

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.metabolites.axes import Member, axis_members, rows_of
+from napari_metime.metabolites.isotopes import C13_SHIFT
 from napari_metime.metabolites.random_sets import (
     MIN_POOL,
     N_SETS,
@@ -34,11 +35,11 @@ AXES_COLUMNS = (
 RATIOS_COLUMNS = (
     "section_id", "ratio", "axis", "region_id", "status", "reason", "log2_ratio", "low", "high", "difference",
     "difference_low", "difference_high", "share_measured", "share_lower_bound", "share_upper_bound",
-    "share_missing", "members", "reads", "limits",
+    "share_missing", "members", "reads", "limits", "suppression_sign", "suppression_origin",
 )  # fmt: skip
 WHOLE_SECTION = "section"
 """region_id of what could not be measured anywhere."""
-ISOTOPES = (0.0, 1.00335, 2.0067)
+ISOTOPES = (0.0, C13_SHIFT, 2 * C13_SHIFT)
 """What is added to a member's m/z to find what is no other ion: itself, and one or two of its carbons as 13C (u)."""
 
 
@@ -145,7 +146,7 @@ def _about_scores(
     members, listed = Members.of(channels, tissue.mask), axis_members(channels.table)
     null = None if channels.pool is None else _Null.of(channels.pool, tissue.mask, regions)
     used = {fact["axis"]: [m for m in listed[fact["axis"]] if m.name in fact["members"]] for fact in facts}
-    ranked = _rank_means(tissue, channels, regions, list(used.values()))
+    ranked = _rank_means(tissue, channels, regions, list(used.values()), members)
     more: dict[str, list[dict[str, Any]]] = {}
     for i, (axis, of_axis) in enumerate(used.items()):
         scored = ScoredAxis.of(members, of_axis)
@@ -229,25 +230,35 @@ def _likeness(names: Sequence[str], members: Members) -> Likeness:
 
 
 def _rank_means(
-    tissue: Tissue, channels: ChannelSet, regions: Regions, axes: Sequence[Sequence[Member]]
+    tissue: Tissue, channels: ChannelSet, regions: Regions, axes: Sequence[Sequence[Member]], members: Members
 ) -> NDArray[np.float64]:
-    """Mean rank score of each axis in each region, among all detected ions, shape (n_axes, n_regions)."""
+    """Mean rank score of each axis in each region, among all detected ions, shape (n_axes, n_regions).
+
+    NaN for an axis with a member that was measured nowhere in the domain.
+    """
     ions = [c for c in channels.channels if c.kind == "ion" or c.name in {m.name for used in axes for m in used}]
     off, area = off_tissue(tissue), regions.masks[-1][tissue.mask]
-    by_name = {channel.name: _z_of(channel.image, tissue.mask, off)[area] for channel in ions}
-    varied = {name: z for name, z in by_name.items() if np.isfinite(z).any()}
+    varied: dict[str, NDArray[np.float32]] = {}
+    for channel in ions:
+        on_tissue = channel.image[tissue.mask]
+        limit = members.limits.get(channel.name) or limit_of(on_tissue, off_tissue_limit(channel.image[off]))
+        z = robust_z(on_tissue, limit)[area]
+        if np.isfinite(z).any():
+            varied[channel.name] = z
     place = {name: i for i, name in enumerate(varied)}
-    sets = []
-    for used in axes:
-        up, down = (np.array([place[m.name] for m in used if m.sign == s], dtype=np.intp) for s in (1, -1))
-        sets.append((up, down))
-    scores = rank_scores(np.stack(list(varied.values())), sets)
+    ranked = [i for i, used in enumerate(axes) if all(m.name in place for m in used)]
+    means = np.full((len(axes), len(regions.masks)), np.nan)
+    if not ranked:
+        return means
+
+    def places(used: Sequence[Member], sign: int) -> NDArray[np.intp]:
+        return np.array([place[m.name] for m in used if m.sign == sign], dtype=np.intp)
+
+    sets = [(places(axes[i], 1), places(axes[i], -1)) for i in ranked]
     masks = [mask[tissue.mask][area] for mask in regions.masks]
-    return np.array([[_mean_known(score[mask]) for mask in masks] for score in scores])
-
-
-def _z_of(image: NDArray[np.float32], tissue: NDArray[np.bool_], off: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return robust_z(image[tissue], limit_of(image[tissue], off_tissue_limit(image[off])))
+    scores = rank_scores(np.stack(list(varied.values())), sets)
+    means[ranked] = [[_mean_known(score[mask]) for mask in masks] for score in scores]
+    return means
 
 
 def _mean_known(values: NDArray[np.float64]) -> float:
@@ -273,6 +284,7 @@ def ratio_rows(
         name = plan.ratio.id
         fact = {"section_id": section_id, "ratio": name, "axis": plan.ratio.axis, "reason": plan.reason}
         fact |= {"members": "; ".join(plan.members), "reads": plan.ratio.reads, "limits": plan.ratio.limits}
+        fact |= {key: getattr(plan.ratio, key) for key in ("suppression_sign", "suppression_origin")}
         if not plan.is_measurable:
             rows.append(fact | {"region_id": WHOLE_SECTION, "status": "not_measurable"})
             continue
@@ -314,13 +326,14 @@ def _deviation(
     """Return (A / mean A - B / mean B) / ln 2 by pixel, the means being those of its niche or the rest.
 
     To first order its mean over a region is what log2(sum A / sum B) of that region is off by (the delta method), and
-    its variance there [CV²(A) + CV²(B) - 2 cov] / ln² 2.
+    its variance there [CV²(A) + CV²(B) - 2 cov] / ln² 2. A side whose limit of detection stands for it has no error.
     """
     image = np.full(above.image.shape, np.nan)
     masks = (*regions.masks[:-2], niches.domain & (niches.labels == 0))
     for region, mask in zip(found[:-1], masks, strict=True):
-        if region.mean_above > 0 and region.mean_below > 0:
-            a, b = above.image[mask] / region.mean_above, below.image[mask] / region.mean_below
+        if region.bound != "missing":
+            a = above.image[mask] / region.mean_above if region.bound != "upper_bound" else 1.0
+            b = below.image[mask] / region.mean_below if region.bound != "lower_bound" else 1.0
             image[mask] = (a - b) / np.log(2)
     return image
 

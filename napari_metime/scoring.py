@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.errors import RecipeError
-from napari_metime.ims import extract_ions, find_index, mean_spectrum, normalization_factors, pick_peaks
+from napari_metime.ims import batches, extract_ions, find_index, mean_spectrum, normalization_factors, pick_peaks
 from napari_metime.metabolites.axes import (
     SEEN,
     AxisPlan,
@@ -23,11 +23,13 @@ from napari_metime.metabolites.axes import (
     rows_of,
     verdict_of,
 )
+from napari_metime.metabolites.choice import MIN_COVERAGE
 from napari_metime.metabolites.ratio_table import read_ratios
 from napari_metime.metabolites.ratios import (
     RatioPlan,
     Shares,
     Side,
+    mean_off_tissue,
     plan_ratio,
     ratio_image,
     ratio_shares,
@@ -43,10 +45,6 @@ MAX_POOL = 100
 """Other ions that an axis is compared with at most. Our default."""
 POOL_BYTES = 1 << 27
 """Memory that their z may take."""
-IMAGES_AT_ONCE_PIXELS = 1 << 25
-"""Pixels of their images that are held at once."""
-MIN_POOL_COVERAGE = 0.05
-"""Least share of tissue pixels of an ion of the pool, as of a member."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,13 @@ class Members:
     ----------
     images : of each seen member, shape (rows, cols)
     limits : of each of them
+    off_tissue : mean intensity of each off the tissue; NaN where it is not known
     tissue : ndarray of shape (rows, cols), bool
     """
 
     images: Mapping[str, NDArray[np.float32]]
     limits: Mapping[str, Limit]
+    off_tissue: Mapping[str, float]
     tissue: NDArray[np.bool_]
 
     @classmethod
@@ -71,7 +71,7 @@ class Members:
         seen = {str(row["channel"]): row for row in rows_of(channels.table) if verdict_of(row) == SEEN}
         images = {name: there[name] for name in seen if name in there}
         limits = {name: limit_of(image[tissue], _stated_limit(seen[name])) for name, image in images.items()}
-        return cls(images, limits, tissue)
+        return cls(images, limits, {name: mean_off_tissue(seen[name]) for name in images}, tissue)
 
     def z(self, names: Sequence[str]) -> NDArray[np.float32]:
         """Robust z of some usable members over the tissue pixels, shape (n_members, n_pixels)."""
@@ -191,7 +191,8 @@ def share_columns(shares: Shares) -> dict[str, float]:
 
 def ratio_sides(plan: RatioPlan, members: Members) -> tuple[Side, Side]:
     """Return the two sums that a ratio divides."""
-    above, below = (sum_side(side, members.images, members.limits) for side in (plan.numerator, plan.denominator))
+    less = members.off_tissue if plan.ratio.less_off_tissue else {}
+    above, below = (sum_side(side, members.images, members.limits, less) for side in (plan.numerator, plan.denominator))
     return above, below
 
 
@@ -294,21 +295,19 @@ def _pool(dataset: Dataset, tissue: Tissue, ims: ImsRecipe, on_progress: Progres
     chosen = np.unique(np.linspace(0, by_intensity.size - 1, min(most, by_intensity.size)).astype(np.intp))
     mz = np.sort(peaks.mz[by_intensity[chosen]])
     factors, index = normalization_factors(dataset, ims, tissue.mask), find_index(dataset)
-    n_at_once = max(1, IMAGES_AT_ONCE_PIXELS // tissue.mask.size)
     kept, z, likeness = [], [], []
     off = dataset.measured & off_tissue(tissue)
-    for first in range(0, mz.size, n_at_once):
-        some = mz[first : first + n_at_once]
+    for part in batches(dataset, mz.size):
         found = extract_ions(
             dataset,
-            some,
+            mz[part],
             tolerance_ppm=ims.tolerance_ppm,
             factors=factors,
             reference_mask=tissue.mask,
             index=index,
-            on_progress=share_of(on_progress, 0.5 + 0.5 * first / mz.size, 1.0),
+            on_progress=share_of(on_progress, *(0.5 + 0.5 * done / mz.size for done in (part.start, part.stop))),
         )
-        for one_mz, image in zip(some, found.images, strict=True):
+        for one_mz, image in zip(mz[part], found.images, strict=True):
             of_ion = _pooled(image, tissue.mask, off)
             if of_ion is not None:
                 kept.append(one_mz)
@@ -327,7 +326,7 @@ def _pooled(
     known = on_tissue[np.isfinite(on_tissue)]
     coverage = float((known > 0).mean()) if known.size else 0.0
     beside = off_tissue[np.isfinite(off_tissue)]
-    if coverage < MIN_POOL_COVERAGE or (beside.size and beside.mean() >= known.mean()):
+    if coverage < MIN_COVERAGE or (beside.size and beside.mean() >= known.mean()):
         return None
     z = robust_z(on_tissue, limit_of(on_tissue, off_tissue_limit(off_tissue)))
     if not np.isfinite(z).any():

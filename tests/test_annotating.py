@@ -14,7 +14,7 @@ import pytest
 from napari_metime import annotating
 from napari_metime.annotating import annotate
 from napari_metime.errors import Cancelled
-from napari_metime.ims import build_index, open_imzml
+from napari_metime.ims import build_index, ions, open_imzml
 from napari_metime.metabolites.database import Molecule
 from napari_metime.section import Dataset
 
@@ -27,6 +27,7 @@ def load(name: str):
     return module
 
 
+load("marked")
 benchmark = load("annotation_fdr")
 WORLDS = {world.name: replace(world, n_single=min(world.n_single, 2000)) for world in benchmark.WORLDS}
 SIZE = {"n_molecules": 60, "side": 24}
@@ -87,7 +88,7 @@ def test_batches_of_single_ions_give_the_same_as_all_at_once(planted, monkeypatc
     section, _ = planted
     some = section.database[:4]
     whole = annotate(open_imzml(section.path), some, ["[M+H]+"], 3.0)
-    monkeypatch.setattr(annotating, "IMAGES_AT_ONCE_PIXELS", 1)
+    monkeypatch.setattr(ions, "HELD_PIXELS", 1)
     pd.testing.assert_frame_equal(annotate(open_imzml(section.path), some, ["[M+H]+"], 3.0), whole)
 
 

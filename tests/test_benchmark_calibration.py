@@ -25,6 +25,7 @@ def load(name: str):
     return module
 
 
+marked = load("marked")
 calibration_tables = load("calibration_tables")
 calibration = load("calibration")
 WORLDS = {world.name: world for world in calibration.all_worlds()}
@@ -126,7 +127,7 @@ def test_what_the_rows_say_is_counted(tmp_path):
     assert "| no niche, 150 per mm² | 4 | 50.0 % (6.8–93.2) | 50.0 % (6.8–93.2) |" in table
     assert "| 0.35 (0.00) | 0.200 | desert 2, mixed 1 | 50.0 % (1.3–98.7) | 50.0 % (1.3–98.7) |" in table
     docs = tmp_path / "calibration.md"
-    docs.write_text(f"before\n{calibration_tables.BEGIN}stale\n{calibration_tables.END}after\n", "utf-8")
+    docs.write_text(f"before\n{marked.BEGIN}stale\n{marked.END}after\n", "utf-8")
     calibration_tables.write_docs(docs, {even: rows, planted: rows})
     text = docs.read_text("utf-8")
     assert text.startswith("before\n")

@@ -69,6 +69,23 @@ def test_both_conditions_must_hold_in_the_niche() -> None:
     assert (rows["cutoff"] == "none set, compared with 0").all()
 
 
+def test_of_channels_that_are_called_alike_none_is_guessed() -> None:
+    limits = {"L-Lactate": (0.5, 0.2, 0.8), "PDL1": (0.4, 0.1, 0.7), "pd_l1": (-0.4, -0.7, -0.1)}
+    (row,) = rows_of(channel_set(*limits), result(**limits)).query("condition == @LACTATE").to_dict("records")
+    assert row["reason"] == "PD-L1: it may be PDL1 or pd_l1; rename one"
+    exact = {"L-Lactate": (0.5, 0.2, 0.8), "L Lactate": (-0.5, -0.8, -0.2), "PD-L1": (0.4, 0.1, 0.7)}
+    rows = rows_of(channel_set(*exact), result(**exact)).query("condition == @LACTATE")
+    assert rows["estimate"].tolist()[:2] == [0.5, 0.4]
+
+
+def test_a_cutoff_finds_its_channel_as_channels_are_found() -> None:
+    limits = {"L-Lactate": (0.5, 0.2, 0.8), "PDL1": (0.4, 0.1, 0.7)}
+    rows = rows_of(channel_set(*limits), result(**limits), PDL1=0.2).query("condition == @LACTATE")
+    assert rows["cutoff"].tolist()[:2] == ["none set, compared with 0", "0.2 higher"]
+    assert rows["status"].iloc[0] == "not supported"
+    assert unused_cutoffs({"PDL1": 0.2}) == ()
+
+
 def test_a_marker_that_was_not_imaged_is_told_once_for_the_section() -> None:
     limits = {"L-Lactate": (0.5, 0.2, 0.8)}
     (row,) = rows_of(channel_set(*limits), result(**limits)).query("condition == @LACTATE").to_dict("records")

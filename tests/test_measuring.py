@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from napari_metime import measuring
-from napari_metime.ims import open_imzml
+from napari_metime.ims import ions, open_imzml
 from napari_metime.measuring import measure_channels
 from napari_metime.pipeline import find_tissue, save_part
 from napari_metime.recipe import ChannelsRecipe, ImsRecipe, TissueRecipe
@@ -57,7 +57,7 @@ def test_what_was_planted_is_seen_and_nothing_else(sample: Path) -> None:
 
 def test_batches_give_the_same_table(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = measure(sample).table
-    monkeypatch.setattr(measuring, "IMAGES_AT_ONCE_PIXELS", 1)
+    monkeypatch.setattr(ions, "HELD_PIXELS", 1)
     pd.testing.assert_frame_equal(measure(sample).table, whole)
 
 

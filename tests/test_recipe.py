@@ -177,6 +177,10 @@ def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
         ("align: {landmark: l.csv}", "found 'align.landmark'; the nearest known key is 'landmarks'"),
         ("niches: {alpha: 0.7}", "niches.alpha: should be less than 0.5; found 0.7"),
         ("niches: {n_permutations: -1}", "niches.n_permutations: should be greater than or equal to 19; found -1"),
+        (
+            "hypotheses: {cutoffs: {kyn_trp: -1}}",
+            "hypotheses.cutoffs: should be greater than or equal to 0; found -1",
+        ),
         ("niches: {radius_um: -4}", "niches.radius_um: should be 'auto' or should be greater than 0; found -4"),
         (
             "niches: {radius_um: 2001}",

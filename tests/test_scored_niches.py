@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +76,13 @@ def niche_map() -> NicheMap:
     return NicheMap(TISSUE, TISSUE, cold, cold, NICHES, np.array([0.01, 0.02]), 100.0, "")
 
 
-def described(channels: ChannelSet) -> NicheResult:
+def described(channels: ChannelSet, niches: NicheMap | None = None) -> NicheResult:
     rng = np.random.default_rng(9)
     y, x = (a[rng.random(a.size) < 0.3] * 25.0 for a in (np.nonzero(TISSUE)[0], np.nonzero(TISSUE)[1]))
     n = min(x.size, y.size)
     role = rng.choice(["effector", "tumor"], n, p=[0.2, 0.8]).astype(object)
     cells = CellTable(np.arange(n).astype(str).astype(object), x[:n], y[:n], role, role, "um")
-    return describe_niches(GRID, TISSUE, niche_map(), cells, channels, section_id="S")
+    return describe_niches(GRID, TISSUE, niches or niche_map(), cells, channels, section_id="S")
 
 
 def result_of(channels: ChannelSet, seed: int = 0) -> NicheResult:
@@ -130,6 +131,33 @@ def test_ranks_agree_with_the_score(result: NicheResult) -> None:
     assert -0.5 <= up["rank_score_mean"].min() <= up["rank_score_mean"].max() <= 0.5
     assert up["rank_difference"]["1"] == pytest.approx(up["rank_score_mean"]["1"] - up["rank_score_mean"]["rest"])
     assert up["rank_difference"]["1"] > 0.1
+
+
+def test_a_member_that_was_measured_beside_the_domain_alone_leaves_its_axis_without_a_score() -> None:
+    """As an image of an element that covers another part of the tissue."""
+    beside = COL < 14
+    channels = scored(pool=False)
+    ions = tuple(
+        replace(c, image=np.where(beside, c.image, np.nan).astype(np.float32)) if c.name == "a" else c
+        for c in channels.channels
+        if c.kind == "ion"
+    )
+    again = with_scores(ChannelSet(ions, channels.table, channels.tic), tissue(), min_members=3)
+    niches = replace(niche_map(), domain=TISSUE & ~beside, assessable=TISSUE & ~beside)
+    axes = describe_scores(GRID, tissue(), again, described(again, niches), section_id="S", seed=0).axes
+    up, flat = (axes[axes["axis"] == name] for name in ("up", "flat"))
+    assert up[["score_mean", "rank_score_mean", "difference"]].isna().all(axis=None)
+    assert flat[["score_mean", "rank_score_mean"]].notna().all(axis=None)
+
+
+def test_ranks_take_the_limit_of_detection_that_scores_take() -> None:
+    """A limit far above all values flattens a member, in its z and so in its rank."""
+    channels = scored(pool=False)
+    ions = tuple(c for c in channels.channels if c.kind == "ion")
+    flat = channels.table.assign(lod=np.where(channels.table["channel"] == "a", 1e9, 2.0))
+    found = with_scores(ChannelSet(ions, flat, channels.tic), tissue(), min_members=3)
+    ranks = [result_of(c).axes["rank_score_mean"].tolist()[:4] for c in (found, channels)]
+    assert not np.allclose(*ranks, atol=1e-6)
 
 
 def test_without_other_ions_there_is_no_p_and_that_is_told() -> None:
@@ -212,7 +240,8 @@ def test_a_bound_has_one_limit_and_no_difference() -> None:
         GRID, niche_map(), Regions.of(niche_map()), {"r": (Side(above.image * noise, 4.0, ("a",)), below)}
     )["r"]
     assert limits[0]["status"] == "lower_bound"
-    assert np.isfinite(limits[0]["low"])
+    assert limits[0]["log2_ratio"] == pytest.approx(np.log2(9 / 4), abs=0.01)
+    assert limits[0]["log2_ratio"] - 0.02 < limits[0]["low"] < limits[0]["log2_ratio"]  # by the noise of 9 alone
     assert np.isnan(limits[0]["high"])
     assert "difference" not in limits[0]
     assert limits[1]["status"] == "measured"

@@ -77,8 +77,8 @@ def ratio_sentences(row: Row) -> list[str]:
     told = [_sentence(_text(row, "definition")), f"Reads {_sentence(reads)}" if reads else "", _reason(row)]
     shares = (
         ("share_measured", "both sides are above the limit of detection"),
-        ("share_lower_bound", "only the upper side is, and the ratio is at least what is shown"),
-        ("share_upper_bound", "only the lower side is, and the ratio is at most what is shown"),
+        ("share_lower_bound", "only the upper side is, and the lower one may be anything up to its limit"),
+        ("share_upper_bound", "only the lower side is, and the upper one may be anything up to its limit"),
         ("share_missing", "neither is, and nothing is shown"),
     )
     known = [(row.get(key), words) for key, words in shares]
@@ -152,9 +152,9 @@ def _scores(row: Row) -> list[str]:
 
 def _doubles(row: Row) -> list[str]:
     texts = (
-        ("conflicts", "Mass alone cannot tell it from"),
-        ("matrix_conflicts", "Ions of the matrix with this m/z"),
-        ("in_source", "Can also form in the source from"),
+        ("conflicts", "In the same window"),
+        ("matrix_conflicts", "Ions of the matrix"),
+        ("in_source", "From the source"),
     )
     return [f"{words}: {_text(row, key)}." for key, words in texts if _text(row, key)]
 

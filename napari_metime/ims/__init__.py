@@ -6,7 +6,7 @@ from napari_metime.ims.header import NO_PIXEL_SIZE
 from napari_metime.ims.images import read_image, read_mask
 from napari_metime.ims.index import Index, find_index
 from napari_metime.ims.index_build import build_index
-from napari_metime.ims.ions import IonImages, extract_ions, feature_images
+from napari_metime.ims.ions import IonImages, batches, extract_ions, feature_images
 from napari_metime.ims.mean_spectrum import MeanSpectrum, mean_spectrum
 from napari_metime.ims.normalization import PixelVectors, pixel_vectors, scale_factors
 from napari_metime.ims.opening import check_checksum, open_imzml
@@ -24,6 +24,7 @@ __all__ = [
     "Peaks",
     "PixelVectors",
     "Recalibration",
+    "batches",
     "build_index",
     "check_checksum",
     "estimate_shift",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,10 @@ MAX_TOLERANCE = 1_000_000
 WALK = 32
 FEATURE_WIDTH = 0.5
 """Width of the m/z bins of ``feature_images``; wide enough for any calibration error."""
+
+
+HELD_PIXELS = 1 << 26
+"""Pixels of all ion images that a batch holds at once: 0.25 GB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +66,19 @@ class _Target(NamedTuple):
     images: NDArray[np.float32]
     factor: NDArray[np.float64]
     inside: NDArray[np.bool_]
+
+
+def batches(dataset: Dataset, n: int, *, images_each: int = 1) -> Iterator[slice]:
+    """Divide ``n`` things into parts whose ion images fit into memory together.
+
+    Parameters
+    ----------
+    images_each : how many images one of them has
+    """
+    rows, cols = dataset.grid.shape
+    at_once = max(1, HELD_PIXELS // (rows * cols * images_each))
+    for first in range(0, n, at_once):
+        yield slice(first, min(first + at_once, n))
 
 
 def extract_ions(

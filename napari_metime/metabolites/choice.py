@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from napari_metime.metabolites.conflicts import find_conflicts
+from napari_metime.metabolites.conflicts import Kind, find_conflicts
 from napari_metime.metabolites.evidence import IonEvidence, IsotopeCheck
 from napari_metime.metabolites.panel import PanelIon, is_of_polarity, measurable_ions
 
@@ -39,11 +39,17 @@ EVIDENCE = (
     "off_coverage", "off_to_on", "isotope_spatial", "isotope_spectral", "chaos", "msm", "lod",
 )  # fmt: skip
 FROM_PANEL = (
-    "formula", "pathway_sign", "review_sign", "origin", "secondary_axes", "matrix_conflicts", "in_source", "caveat",
+    "formula", "pathway_sign", "review_sign", "origin", "secondary_axes",
 )  # fmt: skip
+CONFLICTS: Mapping[str, tuple[Kind, ...]] = {
+    "conflicts": ("isomer", "isobar", "isotope"),
+    "matrix_conflicts": ("matrix",),
+    "in_source": ("in_source",),
+}
+"""Which kinds of conflict stand in which column."""
 COLUMNS = (
     "channel", "mz", "adduct", "axis", "detected", *MEASURED, "conflicts", "reason", "verdict", *EVIDENCE,
-    "metaspace_fdr", *FROM_PANEL,
+    "metaspace_fdr", *FROM_PANEL, "matrix_conflicts", "in_source", "caveat",
 )  # fmt: skip
 """Columns of channels.csv."""
 _NAN = float("nan")
@@ -86,6 +92,10 @@ def choose_ions(
     for _, member in groupby(panel, key=lambda ion: ion.name):
         ion, verdict, reason = _choose(list(member), evidence, file)
         found = evidence.get(ion, _NOTHING)
+        told = {
+            column: "; ".join(conflict.text for conflict in conflicts.get(ion, ()) if conflict.kind in kinds)
+            for column, kinds in CONFLICTS.items()
+        }
         detected = bool(found.coverage >= MIN_COVERAGE)
         if detected:
             chosen.append(ion)
@@ -97,12 +107,15 @@ def choose_ions(
                 ion.axis,
                 detected,
                 *(getattr(found, name) for name in MEASURED),
-                "; ".join(conflict.text for conflict in conflicts.get(ion, ())),
+                told["conflicts"],
                 reason,
                 verdict,
                 *(getattr(found, name) for name in EVIDENCE),
                 rates.get(ion, _NAN),
                 *(_text(getattr(ion, name)) for name in FROM_PANEL),
+                told["matrix_conflicts"],
+                told["in_source"],
+                ion.caveat,
             )
         )
     return tuple(chosen), pd.DataFrame(rows, columns=list(COLUMNS))

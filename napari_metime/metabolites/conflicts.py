@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.metabolites.adducts import ADDUCTS, CL, ELECTRON, NA, H, K, O
+from napari_metime.metabolites.isotopes import C13_SHIFT, ion_atoms
 from napari_metime.metabolites.panel import PanelIon
 
 Kind = Literal["isomer", "isobar", "isotope", "matrix", "in_source"]
@@ -24,8 +25,6 @@ KINDS: tuple[Kind, ...] = ("isomer", "isobar", "isotope", "matrix", "in_source")
 
 ONE_FORMULA_U = 1e-6
 """Ions whose masses differ by less have one formula: other compositions of these elements lie further apart."""
-CARBON_13_U = 1.0033548351
-"""Mass of 13C less that of 12C (AME 2020)."""
 NEAREST = 20
 """What lies in a window is looked at up to this many on each side: a table may state one m/z a thousand times."""
 TOO_NEAR = 1e7
@@ -126,7 +125,7 @@ def _signals(ions: Sequence[PanelIon], polarity: str) -> Iterator[_Signal]:
         atoms = _atoms(ion.formula)
         for n in (1, 2):
             if atoms["C"] >= n:
-                yield _Signal(ion.mz + n * CARBON_13_U / charge, "isotope", ion.name, ion.adduct, f"M+{n}")
+                yield _Signal(ion.mz + n * C13_SHIFT / charge, "isotope", ion.name, ion.adduct, f"M+{n}")
         for loss, lost, mass in _losses():
             if ion.adduct and lost <= atoms:
                 yield _Signal(ion.mz - mass / charge, "in_source", ion.name, ion.adduct, loss)
@@ -202,10 +201,7 @@ def _family(adduct: str) -> str:
 
 def _atoms(formula: str) -> Counter[str]:
     """Count the atoms of a formula of element symbols and counts."""
-    atoms: Counter[str] = Counter()
-    for element, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
-        atoms[element] += int(count or 1)
-    return atoms
+    return Counter(dict(ion_atoms(formula, "[M]+")[0]))
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_metime.errors import RecipeError
 from napari_metime.metabolites.isotopes import Atoms, ion_atoms
 from napari_metime.metabolites.panel import FORMULA
-from napari_metime.metabolites.tables import read_text, rows_of
+from napari_metime.metabolites.tables import parse_rows, read_text
 
 MAX_DATABASE_BYTES = 20_000_000
 
@@ -37,7 +37,7 @@ def read_database(path: Path) -> tuple[Molecule, ...]:
         The table cannot be read, a name is empty, or a formula is none.
     """
     text = read_text(Path(path), what="a database", max_bytes=MAX_DATABASE_BYTES)
-    rows = rows_of(text, Path(path).name, needed=("name", "formula"))
+    rows = parse_rows(text, Path(path).name, needed=("name", "formula"))
     if not rows:
         raise RecipeError(f"{Path(path).name}: expected molecules below the header, found none; add a row")
     by_atoms: dict[Atoms, list[dict[str, str]]] = {}

@@ -7,7 +7,7 @@ caveat and the section of the review that it is from.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ class Held:
     cutoff: str
 
 
-def hold(channel: str, direction: Direction, found: Contrast | str, cutoffs: Mapping[str, float]) -> Held:
+def hold(channel: str, direction: Direction, found: Contrast | str, stated: float | None) -> Held:
     """Hold a condition against a niche.
 
     Supported: the limit that is nearer to no difference lies beyond the cut-off, in the direction that is named.
@@ -55,11 +55,10 @@ def hold(channel: str, direction: Direction, found: Contrast | str, cutoffs: Map
     Parameters
     ----------
     found : of the channel in the niche; in words why there is none
-    cutoffs : by channel, counted in the direction of the condition
+    stated : the cut-off, counted in the direction of the condition; None = compared with 0
     """
     if isinstance(found, str):
         return Held(channel, direction, Contrast(np.nan, np.nan, np.nan), NOT_MEASURABLE, f"{channel}: {found}", "")
-    stated = cutoffs.get(channel)
     cutoff = NO_CUTOFF if stated is None else f"{stated:g} {'higher' if direction == 'high' else 'lower'}"
     least = found.low if direction == "high" else -found.high
     if not np.isfinite(least):

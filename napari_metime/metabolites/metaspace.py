@@ -13,7 +13,7 @@ from napari_metime.metabolites.adducts import adduct_named
 from napari_metime.metabolites.database import atoms_of
 from napari_metime.metabolites.isotopes import ion_atoms
 from napari_metime.metabolites.panel import FORMULA, PanelIon
-from napari_metime.metabolites.tables import read_text, rows_of
+from napari_metime.metabolites.tables import parse_rows, read_text
 
 MAX_METASPACE_BYTES = 100_000_000
 _NUMBERS = {"mz": "mz", "msm": "msm", "fdr": "fdr", "rhoSpatial": "rho_spatial", "rhoSpectral": "rho_spectral",
@@ -38,7 +38,7 @@ def read_metaspace(path: Path) -> pd.DataFrame:
         The file cannot be read, lacks a column, is of several datasets, or has a wrong formula or number.
     """
     text = read_text(Path(path), what="annotations of METASPACE", max_bytes=MAX_METASPACE_BYTES)
-    rows = rows_of(text, Path(path).name, needed=("formula", "adduct", "fdr"))
+    rows = parse_rows(text, Path(path).name, needed=("formula", "adduct", "fdr"))
     datasets = sorted({row.get("datasetId", "") for _, row in rows})
     if len(datasets) > 1:
         raise RecipeError(

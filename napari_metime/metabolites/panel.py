@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from napari_metime.errors import RecipeError
 from napari_metime.metabolites.adducts import ADDUCTS, ion_mz
-from napari_metime.metabolites.tables import Row, read_text, rows_of
+from napari_metime.metabolites.tables import Row, parse_rows, read_text
 from napari_metime.recipe import ChannelsRecipe, is_path
 
 MAX_PANEL_BYTES = 5_000_000
@@ -115,10 +115,10 @@ def _table(path: Path | None) -> tuple[str, list[Row]]:
     if path is None:
         text, source = files(__package__).joinpath("panel.csv").read_text(encoding="utf-8"), "panel.csv"
     else:
-        remedy = "check channels.panel and extend"
+        remedy = "check channels.panel and channels.extend"
         text = read_text(Path(path), what="a panel", max_bytes=MAX_PANEL_BYTES, remedy=remedy)
         source = Path(path).name
-    rows = rows_of(text, source, needed=("name",))
+    rows = parse_rows(text, source, needed=("name",))
     if not rows:
         raise RecipeError(f"{source}: expected metabolites below the header, found none; add a row")
     return source, rows

@@ -20,6 +20,7 @@ class Ratio:
     ----------
     numerator, denominator : name and weight of each member
     needs_all : whether it is another ratio without one of its members
+    less_off_tissue : whether a member is a contaminant, so that its mean off the tissue has to be taken off it
     reads : what it is taken for
     reference : where it is from; ``convention`` where nobody is to be cited
     limits : what keeps it from saying that
@@ -33,6 +34,7 @@ class Ratio:
     numerator: Weighted
     denominator: Weighted
     needs_all: bool = False
+    less_off_tissue: bool = False
     reads: str = ""
     reference: str = ""
     limits: str = ""
@@ -60,6 +62,7 @@ def read_ratios() -> tuple[Ratio, ...]:
             numerator=_members(row["numerator"]),
             denominator=_members(row["denominator"]),
             needs_all=row["needs_all"] == "yes",
+            less_off_tissue=row["less_off_tissue"] == "yes",
             reads=row["reads"],
             reference=row["reference"],
             limits=row["limits"],

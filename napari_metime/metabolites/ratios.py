@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -57,7 +58,17 @@ def plan_ratio(ratio: Ratio, rows: Mapping[str, Mapping[str, Any]], there: Colle
     needed = list(missing) if ratio.needs_all else []
     sides = ((above, ratio.numerator), (below, ratio.denominator))
     needed += [name for kept, side in sides if not kept for name, _ in side if name not in needed]
+    # A denominator that holds the numerator needs something else too, or the ratio is that of a sum to itself.
+    others = [name for name, _ in ratio.denominator if name not in dict(ratio.numerator)]
+    if others and not any(name in there for name in others):
+        needed += [name for name in others if name not in needed]
     why = "; ".join(f"{name}: {_why(rows.get(name))}" for name in needed)
+    if not why and ratio.less_off_tissue:
+        why = "; ".join(
+            f"{name}: what it has off the tissue is not known, and has to be taken off"
+            for name in names
+            if name in there and not np.isfinite(mean_off_tissue(rows[name]))
+        )
     if why:
         return RatioPlan(ratio, (), (), missing, False, why)
     told = [f"without {named(missing)} ({'; '.join(_why(rows.get(name)) for name in missing)})"] if missing else []
@@ -65,6 +76,11 @@ def plan_ratio(ratio: Ratio, rows: Mapping[str, Mapping[str, Any]], there: Colle
     if len(adducts) > 1:
         told.append(f"mixed adducts ({', '.join(adducts)}): salt, where it differs, changes it too")
     return RatioPlan(ratio, above, below, missing, True, "; ".join(told))
+
+
+def mean_off_tissue(row: Mapping[str, Any]) -> float:
+    """Return the mean intensity of a member off the tissue, from its row of channels.csv; NaN where it is not known."""
+    return float(row.get("off_to_on", np.nan)) * float(row.get("mean_intensity", np.nan))
 
 
 def _why(row: Mapping[str, Any] | None) -> str:
@@ -97,17 +113,24 @@ class Shares:
     missing: float
 
 
-def sum_side(members: Weighted, images: Mapping[str, NDArray[np.float32]], limits: Mapping[str, Limit]) -> Side:
+def sum_side(
+    members: Weighted,
+    images: Mapping[str, NDArray[np.float32]],
+    limits: Mapping[str, Limit],
+    taken_off: Mapping[str, float] = MappingProxyType({}),
+) -> Side:
     """Add the images of the members that there are; limits add likewise.
 
     Parameters
     ----------
     members : name and weight of each
+    taken_off : what is taken off the intensity of a member, and off its limit, which then is that of what is left
     """
     there = [(name, weight) for name, weight in members if name in images]
-    image = np.sum([weight * images[name].astype(np.float64) for name, weight in there], axis=0)
-    limit = sum(weight * limits[name].value for name, weight in there)
-    return Side(image, float(limit), tuple(name for name, _ in there))
+    less = {name: taken_off.get(name, 0.0) for name, _ in there}
+    left = [weight * np.maximum(images[name].astype(np.float64) - less[name], 0.0) for name, weight in there]
+    limit = sum(weight * ((limits[name].value - less[name]) or limits[name].value) for name, weight in there)
+    return Side(np.sum(left, axis=0), float(limit), tuple(name for name, _ in there))
 
 
 def ratio_image(above: Side, below: Side) -> NDArray[np.float32]:
@@ -146,7 +169,7 @@ class RegionRatio:
 
     Parameters
     ----------
-    log2 : NaN where missing
+    log2 : of a bound, with the limit of detection in place of the side that is below it; NaN where missing
     bound : by the mean of each side over the region against its limit of detection
     mean_above, mean_below : of the two sides, by which they are divided when their error is asked
     """
@@ -168,4 +191,5 @@ def region_ratio(above: Side, below: Side, region: NDArray[np.bool_]) -> RegionR
     if not (has_a or has_b):
         return RegionRatio(np.nan, "missing", a, b)
     bound: Bound = "measured" if has_a and has_b else "lower_bound" if has_a else "upper_bound"
-    return RegionRatio(float(np.log2(a / b)) if a > 0 and b > 0 else np.nan, bound, a, b)
+    # All that is known of a side below its limit is that it is no more than that.
+    return RegionRatio(float(np.log2(max(a, above.limit) / max(b, below.limit))), bound, a, b)

@@ -39,7 +39,7 @@ def read_text(path: Path, *, what: str, max_bytes: int, remedy: str = "check the
         raise MissingFileError(f"expected {what} at {path}, found {error.strerror or error}; {remedy}") from error
 
 
-def rows_of(text: str, source: str, *, needed: Sequence[str]) -> list[Row]:
+def parse_rows(text: str, source: str, *, needed: Sequence[str]) -> list[Row]:
     """Return the rows below the header: commas, semicolons or tabs; lines that begin with # may stand above it.
 
     Parameters

@@ -13,6 +13,7 @@ from napari_metime.niches.contrasts import contrast_rows
 from napari_metime.niches.domain import signed_distance_um
 from napari_metime.niches.grades import OUR_CUTOFFS
 from napari_metime.niches.gradients import gradient_rows, margin_rows
+from napari_metime.niches.peaks import tell_shift
 from napari_metime.niches.regions import RegionInputs, inflamed_rows, region_rows
 from napari_metime.niches.summary import section_summary
 from napari_metime.recipe import GradesRecipe
@@ -62,16 +63,18 @@ def describe_niches(
     margin = margin_rows(inputs, errors, section_id=section_id)
     on_progress(0.9, "writing the tables")
     reason, left_out = _cells_left_out(left_out, pixel)
+    associations = association_rows(inputs, channels, section_id=section_id, covariates=covariates)
     return NicheResult(
         map=niches,
         regions=regions,
-        associations=association_rows(inputs, channels, section_id=section_id, covariates=covariates),
+        associations=associations,
         gradients=gradients,
         cells=_cell_rows(grid, niches, cells, np.where(reason < 0, pixel, -1), margin_um),
         warnings=(
             *_tell_left_out(left_out, cells.n_cells),
             *_warn(tissue, cells, pixel),
             *_tell_depth(niches, covariates),
+            *tell_shift(associations, niches.radius_um),
         ),
         left_out=left_out,
         summary=summary,

@@ -87,3 +87,12 @@ def click(settle) -> Callable[..., None]:
             assert dock.session.error(step) == ""
 
     return press
+
+
+@pytest.fixture
+def outlined(dock: StepperDock, recipe_path: Path, settle, click) -> StepperDock:
+    """A section whose tissue has been found."""
+    dock.bench.open_recipe(recipe_path)
+    settle(dock)
+    click(dock, "tissue")
+    return dock

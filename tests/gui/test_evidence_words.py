@@ -57,8 +57,8 @@ def test_every_number_and_doubt_of_a_member_is_told():
         "Order of its image: 0.98",
         "together: 0.70",
         "false discovery rate of 10 %",
-        "cannot tell it from: D-Lactate [M-H]-.",
-        "in the source from: Malate [M-CO2-H]-.",
+        "In the same window: D-Lactate [M-H]-.",
+        "From the source: Malate [M-CO2-H]-.",
         "More of it counts as a more active pathway.",
         "ties more of it to immune suppression",
         "Named in the review.",
@@ -123,7 +123,7 @@ def test_a_ratio_says_where_it_is_a_bound():
     told = " ".join(ratio_sentences(row))
     assert "Kyn / Trp. Reads IDO1 and TDO2." in told
     assert "In 60 % of the tissue pixels both sides are above" in told
-    assert "at least what is shown" in told
+    assert "only the upper side is, and the lower one may be anything up to its limit" in told
     assert "at most" not in told  # not known
 
 
@@ -131,3 +131,11 @@ def test_every_axis_of_the_panel_has_a_name_for_a_reader():
     for axis in {ion.axis for ion in read_panel(None)}:
         assert axis_words(axis) != axis
     assert axis_words("my_axis") == "my axis"
+
+
+def test_of_an_ion_that_is_nowhere_only_that_is_told():
+    row = FULL | {"coverage": 0.0, "verdict": "not seen", "reason": "not found in any tissue pixel", "chaos": 0.0}
+    told = member_sentences(row)
+    assert told[0] == "Not found in any tissue pixel."
+    assert not any("isotopes" in text or "Order" in text or "Found in" in text for text in told)
+    assert any("In the same window" in text for text in told)

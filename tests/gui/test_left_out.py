@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from napari_metime import pipeline
 from napari_metime.export.placed_landmarks import LEFT_OUT
@@ -12,15 +11,6 @@ from napari_metime.ims import read_area
 from napari_metime.recipe import load_recipe
 
 HOLE = [[8, 8], [8, 14], [14, 14], [14, 8]]
-
-
-@pytest.fixture
-def outlined(dock, recipe_path, settle, click):
-    """A section whose tissue has been found."""
-    dock.bench.open_recipe(recipe_path)
-    settle(dock)
-    click(dock, "tissue")
-    return dock
 
 
 def drawn(dock):

@@ -239,6 +239,13 @@ def test_a_row_without_an_image_says_why_and_leaves_what_is_in_sight(tab):
     assert shown(tab) == ["Citrate"]
 
 
+def test_details_go_with_the_row_that_a_search_takes_away(tab):
+    press(tab, "Citrate")
+    assert "Citrate" in tab.details.label.text()
+    tab.field.setText("no such metabolite")
+    assert "Citrate" not in tab.details.label.text()
+
+
 def test_hovering_tells_the_same_as_the_details(tab):
     index = index_of(tab, "Pyruvate")
     tab.table.setCurrentIndex(index)

@@ -6,7 +6,6 @@ import threading
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from napari_metime import pipeline
 from napari_metime.errors import TissueError
@@ -16,15 +15,6 @@ from napari_metime.gui.region_layer import KIND
 from napari_metime.gui.region_table import NAME
 from napari_metime.gui.regions import region_mask, region_names
 from napari_metime.recipe import load_recipe
-
-
-@pytest.fixture
-def outlined(dock, recipe_path, settle, click):
-    """A section whose tissue has been found."""
-    dock.bench.open_recipe(recipe_path)
-    settle(dock)
-    click(dock, "tissue")
-    return dock
 
 
 def block(dock):

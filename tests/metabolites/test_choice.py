@@ -169,6 +169,18 @@ def test_conflicts_name_the_other_members_in_the_window_and_both_stay() -> None:
     assert choose({A1: 1})[1].loc["A", "conflicts"] == ""
 
 
+def test_each_kind_of_conflict_stands_in_its_own_column() -> None:
+    """Lactate may come from malate, CHCA is an isomer of kynurenic acid, PE 38:4 one of PC 36:4."""
+    panel = read_panel(None)
+    evidence = dict.fromkeys(panel, GOOD)
+    _, table = choose_ions(panel, evidence, polarity="negative", mz_range=(50, 1000), tolerance_ppm=5)
+    table = table.set_index("channel")
+    assert "Malate [M-H]- that lost CO2" in table.loc["L-Lactate", "in_source"]
+    assert "CHCA" in table.loc["Kynurenic acid", "matrix_conflicts"]
+    assert "PC 36:4 [M-CH3]-" in table.loc["PE 38:4", "conflicts"]
+    assert not table["conflicts"].str.contains("in the source|where that is the matrix").any()
+
+
 def test_file_of_both_polarities_shows_both_but_no_elements() -> None:
     chosen, table = choose({A3: 1, B: 1, IRON: 1}, polarity="mixed")
     assert chosen == (A3, B)

@@ -38,15 +38,14 @@ from napari_metime.metabolites.hypothesis_table import Direction, read_hypothese
 def test_a_condition_holds_where_the_whole_interval_lies_beyond_the_cutoff(
     direction: Direction, low: float, high: float, cutoff: float | None, status: str
 ) -> None:
-    cutoffs = {} if cutoff is None else {"x": cutoff}
-    held = hold("x", direction, Contrast((low + high) / 2, low, high), cutoffs)
+    held = hold("x", direction, Contrast((low + high) / 2, low, high), cutoff)
     assert held.status == status
     words = "0.2 higher" if direction == "high" else "0.2 lower"
     assert held.cutoff == (NO_CUTOFF if cutoff is None else words)
 
 
 def test_what_cannot_be_measured_says_why() -> None:
-    held = hold("PD-L1", "high", "there is no such channel in this section", {})
+    held = hold("PD-L1", "high", "there is no such channel in this section", None)
     assert (held.status, held.reason) == (NOT_MEASURABLE, "PD-L1: there is no such channel in this section")
     assert np.isnan(held.contrast.value)
 

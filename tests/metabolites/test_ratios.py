@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_metime.metabolites.ratio_table import Ratio
+from napari_metime.metabolites.ratio_table import Ratio, read_ratios
 from napari_metime.metabolites.ratios import (
     Shares,
+    mean_off_tissue,
     plan_ratio,
     ratio_image,
     ratio_shares,
@@ -66,6 +67,41 @@ def test_a_region_is_bounded_by_the_limits_too(above: float, below: float, bound
     found = region_ratio(side([above], 4), side([below], 4), np.ones((1, 1), bool))
     assert found.bound == bound
     assert np.isnan(found.log2) == (bound == "missing")
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "log2"),
+    [(100, 0.1, np.log2(100)), (100, 0, np.log2(100)), (0.1, 64, np.log2(1 / 64)), (0, 64, np.log2(1 / 64))],
+)
+def test_a_bound_stands_at_the_limit_and_not_at_what_lies_below_it(above: float, below: float, log2: float) -> None:
+    """100 over what is at most 1 is at least 100, however little was read."""
+    found = region_ratio(side([above], 1), side([below], 1), np.ones((1, 1), bool))
+    assert found.log2 == pytest.approx(log2)
+
+
+def test_a_sum_is_not_divided_by_itself() -> None:
+    """PE;O over PE;O and PE: with PE;O alone it would be 0 everywhere."""
+    share = Ratio("share", "ferroptosis", (("PE;O", 1.0),), (("PE;O", 1.0), ("PE", 1.0)))
+    plan = plan_ratio(share, {"PE;O": row(), "PE": row("not seen")}, {"PE;O"})
+    assert (plan.is_measurable, plan.reason) == (False, "PE: not seen")
+    assert plan_ratio(share, {"PE;O": row(), "PE": row()}, {"PE;O", "PE"}).is_measurable
+    oxidised = next(ratio for ratio in read_ratios() if ratio.id == "oxpe_index")
+    there = {name for name, _ in oxidised.numerator}
+    assert not plan_ratio(oxidised, {name: row() for name in there}, there).is_measurable
+
+
+def test_what_a_contaminant_has_off_the_tissue_is_taken_off() -> None:
+    images = {"A": np.array([[10.0, 3.0, 1.0]], np.float32)}
+    found = sum_side((("A", 2.0),), images, {"A": Limit(5.0, True)}, {"A": 3.0})
+    assert found.image.tolist() == [[14.0, 0.0, 0.0]]
+    assert found.limit == 4.0
+    palmitate = Ratio("scd", "lipid_FA", ((KYN, 1.0),), ((TRP, 1.0),), less_off_tissue=True)
+    known, unknown = ({"off_to_on": share, "mean_intensity": 8.0} for share in (0.25, NAN))
+    assert plan_ratio(palmitate, {KYN: row() | known, TRP: row() | known}, {KYN, TRP}).is_measurable
+    assert mean_off_tissue(known) == 2.0
+    plan = plan_ratio(palmitate, {KYN: row() | known, TRP: row() | unknown}, {KYN, TRP})
+    assert not plan.is_measurable
+    assert plan.reason.startswith("L-Tryptophan: what it has off the tissue is not known")
 
 
 def test_a_seen_member_on_each_side_is_needed() -> None:

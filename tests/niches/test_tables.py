@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_metime.niches import describe_niches
+from napari_metime.niches import describe, describe_niches
 from napari_metime.niches.regions import FURTHER_COLUMNS, REGION_COLUMNS
 from napari_metime.recipe import GradesRecipe
 from napari_metime.section import DESCRIPTIVE_COLUMNS, CellTable, Channel, ChannelSet, Grid, NicheMap, NicheResult
@@ -15,8 +15,7 @@ SHAPE = (4, 10)
 GRID = Grid(SHAPE, (1, 1), (100.0, 100.0))
 
 
-@pytest.fixture
-def result() -> NicheResult:
+def described() -> NicheResult:
     """Niche: columns 0 to 3; every pixel holds a tumour cell, the outer six columns an effector too."""
     row, col = (a.ravel() for a in np.mgrid[:4, :10])
     outer = col >= 4
@@ -52,6 +51,11 @@ def result() -> NicheResult:
         image,
     )
     return describe_niches(GRID, every, niches, cells, channels, section_id="S1", covariates=("tumor_fraction",))
+
+
+@pytest.fixture
+def result() -> NicheResult:
+    return described()
 
 
 def test_regions_are_niches_then_rest_then_domain(result: NicheResult) -> None:
@@ -226,3 +230,12 @@ def test_a_section_whose_cells_miss_the_tissue_is_told(result: NicheResult) -> N
     assert told.warnings[0].startswith("33 % of the cells lie off the tissue.")
     assert told.warnings[1].startswith("No effector cell lies on the tissue.")
     assert told.regions["grade"].tolist()[-1] == "desert"
+
+
+def test_where_associations_are_strongest_is_held_against_the_alignment(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(table: pd.DataFrame, radius_um: float) -> tuple[str, ...]:
+        return (f"{len(table)} rows, {radius_um:g} µm",)
+
+    monkeypatch.setattr(describe, "tell_shift", told)
+    found = described()
+    assert f"{len(found.associations)} rows, 100 µm" in found.warnings
