@@ -12,8 +12,7 @@ from napari_metime.metabolites.axes import SEEN, rows_of, verdict_of
 from napari_metime.metabolites.hypotheses import Contrast, Held, hold, joint_status
 from napari_metime.metabolites.hypothesis_table import Hypothesis, read_hypotheses
 from napari_metime.scored_niches import WHOLE_SECTION
-from napari_metime.scoring import AXIS_PREFIX
-from napari_metime.section import ChannelSet, NicheResult
+from napari_metime.section import AXIS_PREFIX, ChannelSet, NicheResult
 
 HYPOTHESES_COLUMNS = (
     "section_id", "axis", "region_id", "status", "reason", "channel", "direction",

@@ -38,9 +38,18 @@ from napari_metime.metabolites.ratios import (
 from napari_metime.metabolites.scores import shrunk_correlation, signed_weights
 from napari_metime.metabolites.standard import Limit, limit_of, off_tissue_limit, robust_z
 from napari_metime.recipe import ChannelsRecipe, ImsRecipe
-from napari_metime.section import Channel, ChannelSet, Dataset, IonPool, Progress, Tissue, no_progress, share_of
+from napari_metime.section import (
+    AXIS_PREFIX,
+    Channel,
+    ChannelSet,
+    Dataset,
+    IonPool,
+    Progress,
+    Tissue,
+    no_progress,
+    share_of,
+)
 
-AXIS_PREFIX = "axis:"
 MAX_POOL = 100
 """Other ions that an axis is compared with at most. Our default."""
 POOL_BYTES = 1 << 27

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from napari_metime.export.words import MISSING, Row, count, interval, is_known, number, p_value, signed
+from napari_metime.section import AXIS_PREFIX
 
 MAX_TESTED = 20
 """Channels beside the axes that the report lists. Our own choice."""
 MAX_NAMES = 12
 """Channels that are named for one reason not to test. Our own choice."""
-AXIS_PREFIX = "axis:"
 _NORMAL_95 = 1.959963984540054
 
 

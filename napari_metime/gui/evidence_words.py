@@ -10,34 +10,18 @@ from typing import Any
 
 from napari_metime.export.words import MISSING, is_known, number, plural
 from napari_metime.metabolites.axes import verdict_of
+from napari_metime.section import axis_label
 
 Row = Mapping[str, Any]
 VERDICT_SIGNS: Mapping[str, str] = {"seen": "✓", "doubtful": "?", "not seen": "○", "cannot be seen here": "–"}
 VERDICTS = tuple(VERDICT_SIGNS)
-AXIS_WORDS: Mapping[str, str] = {
-    "lactate_glycolysis": "Lactate and glycolysis",
-    "lipid_FA": "Fatty acids",
-    "lipid_FAO": "Fatty acid oxidation",
-    "lipid_cholesterol": "Cholesterol",
-    "lipid_phospholipid": "Phospholipids",
-    "lipid_neutral": "Neutral lipids",
-    "lipid_eicosanoid": "Eicosanoids",
-    "ferroptosis": "Ferroptosis",
-    "cuproptosis": "Cuproptosis",
-    "trp_kyn": "Tryptophan and kynurenine",
-    "arginine": "Arginine",
-    "glutamine": "Glutamine",
-    "TCA": "TCA cycle",
-    "energy_adenosine": "Energy and adenosine",
-    "OXPHOS": "Oxidative phosphorylation",
-}
 OTHER_CHANNELS = "Further m/z and images"
 ORIGINS = {"the review": "Named in the review.", "our extension": "Our extension: the review does not name it."}
 
 
 def axis_words(axis: str) -> str:
-    """Return the name of an axis for a reader; a user's own axis is called as it is."""
-    return AXIS_WORDS.get(axis, axis.replace("_", " ")) if axis else OTHER_CHANNELS
+    """Return the heading of an axis."""
+    return axis_label(axis) if axis else OTHER_CHANNELS
 
 
 def verdict_words(verdict: str) -> str:

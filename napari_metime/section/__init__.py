@@ -19,6 +19,7 @@ from napari_metime.section.imaging import (
     no_progress,
     share_of,
 )
+from napari_metime.section.labels import AXIS_PREFIX, axis_label, label_of
 from napari_metime.section.regions import IonsByLabel, TissueRegions
 from napari_metime.section.results import (
     DESCRIPTIVE_COLUMNS,
@@ -30,6 +31,7 @@ from napari_metime.section.results import (
 )
 
 __all__ = [
+    "AXIS_PREFIX",
     "DESCRIPTIVE_COLUMNS",
     "ROLES",
     "Alignment",
@@ -53,6 +55,8 @@ __all__ = [
     "Tissue",
     "TissueRegions",
     "Warp",
+    "axis_label",
+    "label_of",
     "no_progress",
     "share_of",
 ]
