@@ -178,7 +178,7 @@ def test_a_recipe_of_many_keys_runs_again_byte_for_byte(sample_section: Path, tm
     first, again = tmp_path / "first", tmp_path / "again"
     assert main(["run", str(tmp_path / "recipe.yaml"), "--out", str(first)]) == 0
     assert main(["run", str(first / "recipe.yaml"), "--out", str(again)]) == 0
-    names = {path.name for path in first.iterdir()}
-    assert {path.name for path in again.iterdir()} == names
+    names = {path.relative_to(first).as_posix() for path in first.rglob("*") if path.is_file()}
+    assert {path.relative_to(again).as_posix() for path in again.rglob("*") if path.is_file()} == names
     for name in names - {"provenance.json", "report.html"}:  # these hold the time of the run
         assert (first / name).read_bytes() == (again / name).read_bytes(), name

@@ -38,11 +38,13 @@ def align_cells(
     alignment = _alignment(cells, pixel_size_um=pixel_size_um, align=align)
     if align != "none":
         alignment = replace(alignment, extra_error_um=align.extra_error_um)
-    alignment = replace(alignment, bound_um=bound_um(alignment, cells.x, cells.y))
+    stated_um = pixel_size_um if cells.unit == "px" else 1.0
+    if not _is_off_scale(alignment, stated_um):  # else one of the two is wrong, and no bound would hold
+        alignment = replace(alignment, bound_um=bound_um(alignment, cells.x, cells.y))
     placed = place_cells(cells, alignment)
     told = [*cells.warnings]
     if align != "none":
-        told += _doubts(alignment, align, pixel_size_um if cells.unit == "px" else 1.0)
+        told += _doubts(alignment, align, stated_um)
     return replace(placed, warnings=tuple(told)), alignment
 
 
@@ -88,16 +90,23 @@ def _alignment(cells: CellTable, *, pixel_size_um: float | None, align: AlignRec
     return fit_landmarks(landmarks, align.transform, source_scale=scale_um or 1.0, mirrored=align.mirrored)
 
 
-def _doubts(alignment: Alignment, align: AlignRecipe, pixel_size_um: float | None) -> list[str]:
+def _scale(alignment: Alignment) -> float:
+    return float(np.sqrt(abs(np.linalg.det(alignment.matrix[:2, :2]))))
+
+
+def _is_off_scale(alignment: Alignment, stated_um: float | None) -> bool:
+    return stated_um is not None and abs(_scale(alignment) / stated_um - 1) > MAX_SCALE_ERROR
+
+
+def _doubts(alignment: Alignment, align: AlignRecipe, stated_um: float | None) -> list[str]:
     """Tell what can hardly be meant, and what a reader of the results has to know."""
     told = [f"Alignment: {alignment.note}."] if alignment.note and align.path is not None else []
     source = "landmarks scale" if align.landmarks is not None else "transform scales"
     if align.landmarks is not None:
         told += _doubts_of_landmarks(alignment)
-    scale = float(np.sqrt(abs(np.linalg.det(alignment.matrix[:2, :2]))))
-    if pixel_size_um is not None and abs(scale / pixel_size_um - 1) > MAX_SCALE_ERROR:
+    if _is_off_scale(alignment, stated_um):
         told.append(
-            f"The {source} the cells by {scale:.3g} µm per unit, not by the stated {pixel_size_um:g}; "
+            f"The {source} the cells by {_scale(alignment):.3g} µm per unit, not by the stated {stated_um:g}; "
             "check cells.unit, cells.pixel_size_um and what align names."
         )
     if np.linalg.det(alignment.matrix[:2, :2]) < 0 and not align.mirrored:

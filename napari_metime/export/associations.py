@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from napari_metime.export.words import MISSING, Row, count, interval, is_known, number, p_value, signed
-from napari_metime.section import AXIS_PREFIX
+from napari_metime.export.words import MISSING, Row, count, interval, is_known, name_of, number, p_value, signed
+from napari_metime.section import AXIS_PREFIX, axis_label
 
 MAX_TESTED = 20
 """Channels beside the axes that the report lists. Our own choice."""
@@ -78,7 +78,7 @@ def associations_in_print(table: pd.DataFrame, channels: pd.DataFrame) -> Associ
         if row["status"] == "not_testable":
             reason = row.get("reason")
             reasons.setdefault(reason if isinstance(reason, str) and reason else "no reason given", []).append(
-                str(row["channel"])
+                name_of(str(row["channel"]))
             )
     untested = [Untested(reason, len(names), names[:MAX_NAMES]) for reason, names in reasons.items()]
     listed = [_tested(row, of_panel) for row in others[:MAX_TESTED]]
@@ -105,7 +105,7 @@ def _tested(row: Row, of_panel: Mapping[str, str]) -> TestedChannel:
     at = value if is_known(value) else 0.0
     has_interval = is_known(low)
     return TestedChannel(
-        channel=str(row["channel"]),
+        channel=name_of(str(row["channel"])),
         axis="" if row["kind"] == "axis" else axis_of(str(row["channel"]), of_panel),
         raw=signed(row.get("r")),
         estimate=signed(value),
@@ -133,7 +133,7 @@ def axis_of(channel: str, of_panel: Mapping[str, str]) -> str:
     of_panel : axis of each channel of channels.csv, as ``panel_axes`` gives them
     """
     axis = channel.removeprefix(AXIS_PREFIX) if channel.startswith(AXIS_PREFIX) else of_panel.get(channel, "")
-    return axis.replace("_", " ")
+    return axis_label(axis) if axis else ""
 
 
 def panel_axes(table: pd.DataFrame) -> Mapping[str, str]:

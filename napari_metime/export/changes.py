@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_metime.export.words import MISSING, Row, interval, is_known, moved_q, number, p_value, signed
+from napari_metime.export.words import MISSING, Row, interval, is_known, moved_q, name_of, number, p_value, signed
 
 MAX_NICHES = 6
 MAX_CHANNELS = 8
@@ -79,7 +79,7 @@ def _change(row: Row, name: str, is_logarithmic: bool, reach: float, q: Mapping[
         return round(50 + 48 * at / reach, 2)
 
     return Change(
-        channel=name,
+        channel=name_of(name),
         is_logarithmic=is_logarithmic,
         mean=number(row[f"mean_{name}"], 3),
         estimate=signed(value),

@@ -1,4 +1,7 @@
-"""The colours of roles, grades and coldness (Okabe & Ito 2008), the same wherever they are drawn."""
+"""The colours of roles, grades and coldness, the same wherever they are drawn.
+
+Those of Okabe & Ito (2008), and greys as dark or bright as it takes to be told from them without red or green.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from napari_metime.section import Role
 ROLE_COLOURS: Mapping[Role, str] = {
     "effector": "#E69F00",
     "suppressor": "#CC79A7",
-    "tumor": "#999999",
+    "tumor": "#707070",
     "other": "#56B4E9",
 }
 GRADE_COLOURS: Mapping[str, str] = {
@@ -18,8 +21,8 @@ GRADE_COLOURS: Mapping[str, str] = {
     "mixed": "#F0E442",
     "undetermined": "#BBBBBB",
 }
-COLDNESS_COLOURS = ("#F7FBFF", "#9ECAE1", "#2171B5", "#08306B")
-"""One hue, from as many effectors as expected to far fewer."""
+COLDNESS_COLOURS = ("#CFE1F2", "#7FB3DA", "#2B72B4", "#08306B")
+"""One hue, from as many effectors as expected to far fewer; the first is told from paper, where nothing is known."""
 
 DIVERGING_COLOURS = ("#0072B2", "#F5F5F5", "#D55E00")
 """Below, at and above zero: of ratios and axis scores."""

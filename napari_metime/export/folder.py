@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from napari_metime.errors import MetimeError, OutputError
 from napari_metime.recipe import Recipe, input_files
@@ -52,7 +54,7 @@ def _refuse_what_stands_there(out: Path, inputs: list[Path]) -> None:
             raise OutputError(
                 f"expected a folder that holds none of the inputs, found {path.name} in {out}; name another folder"
             )
-    if any(out.iterdir()) and not _is_ours(out):
+    if any(out.iterdir()) and written_at(out) is None:
         raise OutputError(
             f"expected a new or empty folder, or results of {WRITTEN_BY}, found other files in {out}; "
             "name another folder"
@@ -66,15 +68,23 @@ def _lies_in(path: Path, folder: Path) -> bool:
     return any(parent.exists() and parent.samefile(folder) for parent in above)
 
 
-def _is_ours(folder: Path) -> bool:
+def written_at(folder: Path) -> datetime | None:
+    """Return when the results in a folder were written, in local time; None where they are none of ours."""
+    if read_provenance(folder) is None:
+        return None
+    return datetime.fromtimestamp((folder / PROVENANCE_NAME).stat().st_mtime).astimezone()
+
+
+def read_provenance(folder: Path) -> dict[str, Any] | None:
+    """Return what stands in the provenance.json of results that we wrote; None where there is none of ours."""
     path = folder / PROVENANCE_NAME
-    if not path.is_file() or path.stat().st_size > MAX_PROVENANCE_BYTES:
-        return False
     try:
+        if not path.is_file() or path.stat().st_size > MAX_PROVENANCE_BYTES:
+            return None
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(values, dict) and values.get("written_by") == WRITTEN_BY
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) and values.get("written_by") == WRITTEN_BY else None
 
 
 def _nearest_folder(folder: Path) -> Path:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from napari_metime.export.scores import in_words
-from napari_metime.export.words import MISSING, Row, interval, signed
+from napari_metime.export.words import (
+    LOGARITHMIC,
+    MAX_Q_MOVED,
+    MISSING,
+    Row,
+    in_labels,
+    interval,
+    is_known,
+    moved_q,
+    name_of,
+    p_value,
+    signed,
+)
+from napari_metime.section import axis_label
 
 WHOLE_SECTION = "section"
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionInNiche:
-    """One channel that a hypothesis asks for, in one niche."""
+    """One channel that a hypothesis asks for, in one niche: against the rest, and against matched tissue."""
 
     channel: str
     direction: str
     estimate: str
     interval: str
     cutoff: str
+    matched: str
 
 
 @dataclass(slots=True)
@@ -46,8 +59,19 @@ class HypothesisInPrint:
     niches: list[HypothesisInNiche] = field(default_factory=list)
 
 
-def hypotheses_in_print(table: pd.DataFrame) -> Sequence[HypothesisInPrint]:
-    """Gather the rows of hypotheses.csv by hypothesis and niche; nothing is ranked."""
+def hypotheses_in_print(
+    table: pd.DataFrame, regions: Sequence[Row], kinds: Mapping[str, str]
+) -> Sequence[HypothesisInPrint]:
+    """Gather the rows of hypotheses.csv by hypothesis and niche; nothing is ranked.
+
+    Parameters
+    ----------
+    regions : rows of regions.csv, for the contrast with matched tissue
+    kinds : of the channels
+    """
+    families = {name: kind in LOGARITHMIC for name, kind in kinds.items()}
+    by_niche = {str(row["region_id"]): row for row in regions}
+    q_of = {niche: moved_q(row, families) for niche, row in by_niche.items()}
     found: dict[tuple[str, str], HypothesisInPrint] = {}
     for record in table.to_dict("records"):
         row = {str(name): value for name, value in record.items()}
@@ -56,27 +80,39 @@ def hypotheses_in_print(table: pd.DataFrame) -> Sequence[HypothesisInPrint]:
         region = str(row["region_id"])
         niche = "" if region == WHOLE_SECTION else f"Niche {region}"
         if not each.niches or each.niches[-1].niche != niche:
-            each.niches.append(HypothesisInNiche(niche, str(row["status"]), _text(row["reason"])))
+            each.niches.append(HypothesisInNiche(niche, str(row["status"]), in_labels(_text(row["reason"]))))
         if isinstance(row["channel"], str):
-            each.niches[-1].conditions.append(_condition(row))
+            each.niches[-1].conditions.append(_condition(row, by_niche.get(region, {}), q_of.get(region, {})))
     return list(found.values())
 
 
 def _empty(row: Row) -> HypothesisInPrint:
     texts = (str(row[name]) for name in ("condition", "hypothesis", "caveat", "review_sections"))
     condition, hypothesis, caveat, sections = texts
-    axis = in_words(row["axis"]).replace("; ", " and ")
+    axis = " and ".join(axis_label(each) for each in str(row["axis"]).split("; "))
     return HypothesisInPrint(axis, condition, hypothesis, caveat, sections)
 
 
-def _condition(row: Row) -> ConditionInNiche:
+def _condition(row: Row, region: Row, q: Mapping[str, float]) -> ConditionInNiche:
+    name = str(row["channel"])
     return ConditionInNiche(
-        str(row["channel"]),
+        name_of(name),
         str(row["direction"]),
         signed(row["estimate"]),
         interval(row["low"], row["high"], signed) or MISSING,
         _text(row["cutoff"]),
+        _against_matched(row, region.get(f"matched_log2fc_{name}"), q.get(name)),
     )
+
+
+def _against_matched(row: Row, change: object, q: float | None) -> str:
+    """Say whether the niche differs from tissue that is as deep and as tumour-rich, in the direction asked."""
+    if not is_known(change) or q is None:
+        return "not compared"
+    is_asked = change > 0 if row["direction"] == "high" else change < 0
+    is_told = q <= MAX_Q_MOVED
+    verdict = "no clear difference" if not is_told else "differs as asked" if is_asked else "differs the other way"
+    return f"{verdict} ({signed(change)}, q = {p_value(q)})"
 
 
 def _text(value: object) -> str:

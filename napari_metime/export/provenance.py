@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from napari_metime import __version__
 from napari_metime.errors import MissingFileError
 from napari_metime.export.folder import WRITTEN_BY
 from napari_metime.export.tissue_regions import notes_of_tissue
+from napari_metime.export.words import count, is_known
 from napari_metime.recipe import Recipe, input_files
 from napari_metime.section import Alignment, Progress, RefinedFrom, SectionResult
 
@@ -117,6 +119,32 @@ def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, obj
         "packages": package_versions(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def provenance_in_words(facts: Mapping[str, Any]) -> str:
+    """Return what provenance.json says, for a person; what is missing or odd in it is left out.
+
+    Parameters
+    ----------
+    facts : as ``provenance`` makes them, or read from a file
+    """
+    parts = [f"{facts.get('written_by')} {facts.get('version')}, section {facts.get('section_id')}"]
+    seconds = facts.get("seconds")
+    if isinstance(seconds, Mapping):
+        took = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items() if is_known(value))
+        parts.append(f"Started {facts.get('started')}" + (f": {took}" if took else ""))
+    parts.append(f"Seed {facts.get('seed')}, {facts.get('platform')}")
+    packages = facts.get("packages")
+    if isinstance(packages, Mapping):
+        parts.append("Versions: " + ", ".join(f"{name} {version}" for name, version in packages.items()))
+    inputs = facts.get("inputs")
+    rows = [row for row in inputs if isinstance(row, Mapping)] if isinstance(inputs, list) else []
+    parts += [f"{row.get('path')}\n{count(row.get('bytes'))} bytes, SHA-256 {row.get('sha256')}" for row in rows]
+    if not rows:
+        parts.append("The checksums of the inputs are made on export.")
+    warnings = facts.get("warnings")
+    parts += [f"Warning: {text}" for text in warnings] if isinstance(warnings, list | tuple) else []
+    return "\n\n".join(parts)
 
 
 def _alignment(alignment: Alignment) -> dict[str, object]:

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_metime.export.drawing import Drawn
+from napari_metime.export.figures import draw_figures
 from napari_metime.export.folder import PROVENANCE_NAME, check_output_folder
 from napari_metime.export.images import write_ome_tiff
+from napari_metime.export.methods import methods_text
 from napari_metime.export.placed_landmarks import LEFT_OUT, PLACED, write_landmarks
 from napari_metime.export.polygons import niches_geojson
 from napari_metime.export.provenance import input_checksums, provenance
@@ -21,6 +24,7 @@ from napari_metime.recipe import Recipe, dump_recipe
 from napari_metime.replacing import replaced_folder
 from napari_metime.section import Progress, SectionResult, no_progress, share_of
 
+METHODS_NAME, REPORT_NAME = "methods.txt", "report.html"
 _TISSUE_NAME = "tissue.ome.tif"
 
 
@@ -85,9 +89,15 @@ def write_results(
         facts = provenance(result, written, inputs)
         _write_text(recipe_text, folder / "recipe.yaml")
         _write_text(json_text(facts, indent=1), folder / PROVENANCE_NAME)
+        methods = methods_text(recipe, result)
+        _write_text(methods, folder / METHODS_NAME)
         if recipe.export.report:
-            on_progress(0.8, "writing the report")
-            _write_text(render_report(result, recipe, recipe_text, notes=notes), folder / "report.html")
+            figures = draw_figures(result, on_progress=share_of(on_progress, 0.78, 0.97))
+            _write_figures(figures, folder / "figures")
+            page = render_report(
+                result, recipe, recipe_text, figures=figures, methods=methods, inputs=inputs, notes=notes
+            )
+            _write_text(page, folder / REPORT_NAME)
         on_progress(1.0, "results written")
     return out
 
@@ -146,6 +156,13 @@ def _write_polygons(result: SectionResult, section_id: str, folder: Path) -> Non
         to_source = result.alignment.to_source
         text = niches_geojson(niches.map.labels, grid, niches.regions, section_id=section_id, to_frame=to_source)
         _write_text(text, folder / "niches_source.geojson")
+
+
+def _write_figures(figures: Mapping[str, Drawn], folder: Path) -> None:
+    folder.mkdir()
+    for name, figure in figures.items():
+        (folder / f"{name}.png").write_bytes(figure.png)
+        (folder / f"{name}.svg").write_bytes(figure.svg)
 
 
 def _write_text(text: str, path: Path) -> None:

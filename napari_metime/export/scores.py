@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from napari_metime.export.words import MISSING, Row, interval, is_known, number, p_value, signed
+from napari_metime.export.words import MISSING, Row, interval, is_known, name_of, number, p_value, signed
+from napari_metime.section import axis_label
 
 _LEAST_REACH = 1.0
 """A drawn axis reaches at least to differences of 1 either way, so that a small one looks small."""
@@ -144,7 +145,7 @@ def _span(value: object, low: object, high: object, reach: float) -> Span:
 def _scored(rows: Sequence[Row], reach: float) -> ScoredAxis:
     first = rows[0]
     return ScoredAxis(
-        axis=in_words(first["axis"]),
+        axis=axis_label(str(first["axis"])),
         n_members=int(first["n_members"]),
         coverage=number(100 * first["coverage"]),
         members=str(first["members"]),
@@ -171,13 +172,14 @@ def _measured(rows: Sequence[Row], reach: float) -> MeasuredRatio:
     first = rows[0]
     regions = [_in_region(row, reach) for row in rows if row["region_id"] != "domain"]
     note = "; ".join(filter(None, (_text(first[key]) for key in ("reason", "limits"))))
-    return MeasuredRatio(str(first["ratio"]), in_words(first["axis"]), _text(first["reads"]), note, regions)
+    ratio, axis = name_of(str(first["ratio"])), axis_label(str(first["axis"]))
+    return MeasuredRatio(ratio, axis, _text(first["reads"]), note, regions)
 
 
 def _in_region(row: Row, reach: float) -> RatioInRegion:
     region, low, high = str(row["region_id"]), row["difference_low"], row["difference_high"]
     return RatioInRegion(
-        region=f"Niche {region}" if region.isdigit() else region,
+        region=f"Niche {region}" if region.isdigit() else region.capitalize(),
         value=signed(row["log2_ratio"]),
         interval=interval(row["low"], row["high"], signed),
         difference=signed(row["difference"]),
@@ -189,13 +191,8 @@ def _in_region(row: Row, reach: float) -> RatioInRegion:
 
 
 def _not_measured(row: Row, key: str) -> NotMeasured:
-    axis = in_words(row["axis"])
-    return NotMeasured(axis if key == "axis" else str(row[key]), axis, _text(row["reason"]))
-
-
-def in_words(axis: object) -> str:
-    """Return the id of an axis as words."""
-    return str(axis).replace("_", " ")
+    axis = axis_label(str(row["axis"]))
+    return NotMeasured(axis if key == "axis" else name_of(str(row[key])), axis, _text(row["reason"]))
 
 
 def _text(value: object) -> str:

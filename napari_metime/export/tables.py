@@ -18,9 +18,19 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     false. A text, in a header too, that a spreadsheet would run as a formula gets a leading apostrophe;
     carriage returns become line feeds.
     """
+    _plain(table).to_csv(path, index=False, encoding="utf-8", lineterminator="\n", na_rep="")
+
+
+def spreadsheet_text(table: pd.DataFrame) -> str:
+    """Return a table as text for the clipboard: as ``write_table`` writes it, with tabs between the cells."""
+    text: str = _plain(table).to_csv(None, sep="\t", index=False, lineterminator="\n", na_rep="")
+    return text
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
     plain = pd.DataFrame({i: _plain_column(table.iloc[:, i]) for i in range(table.shape[1])}, index=table.index)
     plain.columns = pd.Index([_plain_cell(name) for name in table.columns], dtype=object)
-    plain.to_csv(path, index=False, encoding="utf-8", lineterminator="\n", na_rep="")
+    return plain
 
 
 def _plain_column(column: pd.Series) -> pd.Series:

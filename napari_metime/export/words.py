@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -10,7 +11,16 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from napari_metime.export.colours import grade_of
-from napari_metime.section import Alignment, LeftOut, NicheMap, NicheNull, NicheResult, RefinedFrom, SectionResult
+from napari_metime.section import (
+    Alignment,
+    LeftOut,
+    NicheMap,
+    NicheNull,
+    NicheResult,
+    RefinedFrom,
+    SectionResult,
+    label_of,
+)
 
 MISSING = "–"
 ROUNDED_OFF = 1e-9
@@ -21,12 +31,43 @@ MAX_Q_MOVED = 0.05
 """Largest q of a contrast with matched tissue that a sentence names; Benjamini-Hochberg over the niche's channels."""
 MAX_TYPE_NAME = 30
 """A cell type with a longer name is called an effector cell. Our own choice."""
+MAX_NAME = 60
+"""Longer names of channels are cut where a reader sees them. Our own choice."""
+LOW_OVERLAP = 0.5
+"""A niche that overlaps less with what windows of other sizes find is told to. Our own choice."""
 Row = Mapping[str, Any]
 
 
 def is_known(value: object) -> TypeGuard[float]:
     """Whether a cell of a table holds a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
+
+
+def name_of(channel: str) -> str:
+    """Return what a reader is shown of a channel, not longer than ``MAX_NAME``."""
+    label = label_of(channel)
+    return label if len(label) <= MAX_NAME else f"{label[: MAX_NAME - 1]}…"
+
+
+def one_line(text: str, longest: int = MAX_NAME) -> str:
+    """Return a name of somebody's own as it may stand in a text: short, on one line, in letters that can be seen."""
+    seen = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return seen if len(seen) <= longest else f"{seen[: longest - 1]}…"
+
+
+def domain_in_words(domain: str) -> str:
+    """Return what a recipe's domain is called in a sentence, after "the"."""
+    kind, _, name = domain.partition(":")
+    if name and kind == "region":
+        return f"region {one_line(name)} of the tissue"
+    if name and kind == "microscopy":
+        return f"area bright in the microscopy ({one_line(name)})"
+    return {"tumor_bed": "tumour bed", "tissue": "tissue"}.get(domain, "given area")
+
+
+def in_labels(text: str) -> str:
+    """Return a text with its technical names, such as ``axis:arginine`` and ``kyn_trp``, as a reader is shown them."""
+    return re.sub(r"axis:\w+|\b\w+_\w+\b", lambda found: label_of(found[0]), text)
 
 
 def number(value: Any, digits: int = 2) -> str:
@@ -101,10 +142,15 @@ def niche_sentence(row: Row, *, effector: str = "", associated: str = "") -> str
     kind = grade_of(row["grade"])
     kind = "grade undetermined" if kind == "undetermined" else kind
     suppressed = ", suppressed" if row["suppressed"] == "true" else ""
+    overlap = row.get("stability")
+    unsure = ""
+    if is_known(overlap) and overlap < LOW_OVERLAP:
+        less = f"overlaps by only {ratio(overlap)} with what another window size finds"
+        unsure = f"; {less}" if overlap > 0 else "; lost with at least one other window size"
     goes_with = f"; associated: {associated}" if associated else ""
     return (
         f"Niche {row['region_id']}: {area_mm2(row['area_um2'])} mm², {found} where {number(expected)} {were} expected "
-        f"({rate}), p = {p_value(row['p_region'])}; {kind}{suppressed}{goes_with}."
+        f"({rate}), p = {p_value(row['p_region'])}; {kind}{suppressed}{unsure}{goes_with}."
     )
 
 
@@ -121,22 +167,36 @@ def _tissue_of(domain: Row) -> str:
 
 def _associated(row: Row, kinds: Mapping[str, str], tissue: str) -> str:
     """Name the channels that differ most in a niche: from matched tissue where that was tested, else from the rest."""
-    is_matched = any(f"p_moved_{name}" in row for name in kinds)
-    key, against = ("matched_log2fc", f"the matched {tissue}") if is_matched else ("log2fc", "the rest")
+    key, against = _contrast_of(row, kinds)
+    told = [_times(name, row[f"{key}_{name}"], kinds[name]) for name in leading_channels(row, kinds)[:MAX_NAMED]]
+    return f"{', '.join(told)} {f'the matched {tissue}' if against == 'matched' else 'the rest'}" if told else ""
 
+
+def _contrast_of(row: Row, kinds: Mapping[str, str]) -> tuple[str, str]:
+    is_matched = any(f"p_moved_{name}" in row for name in kinds)
+    return ("matched_log2fc", "matched") if is_matched else ("log2fc", "rest")
+
+
+def leading_channels(row: Row, kinds: Mapping[str, str]) -> list[str]:
+    """Return the channels in which a niche differs, those that differ most first.
+
+    Parameters
+    ----------
+    row : of regions.csv
+    kinds : of the channels
+    """
+    key, against = _contrast_of(row, kinds)
     q = moved_q(row, {name: kind in LOGARITHMIC for name, kind in kinds.items()})
 
     def differs(name: str) -> bool:
         if not is_known(row.get(f"{key}_{name}")):
             return False
-        if is_matched:
+        if against == "matched":
             return q.get(name, 1.0) <= MAX_Q_MOVED
         low, high = row.get(f"log2fc_low_{name}"), row.get(f"log2fc_high_{name}")
         return is_known(low) and is_known(high) and (low > 0 or high < 0)
 
-    strongest = sorted(filter(differs, kinds), key=lambda name: -abs(row[f"{key}_{name}"]))[:MAX_NAMED]
-    told = [_times(name, row[f"{key}_{name}"], kinds[name]) for name in strongest]
-    return f"{', '.join(told)} {against}" if told else ""
+    return sorted(filter(differs, kinds), key=lambda name: -abs(row[f"{key}_{name}"]))
 
 
 def moved_q(row: Row, families: Mapping[str, Hashable]) -> dict[str, float]:
@@ -158,8 +218,8 @@ def moved_q(row: Row, families: Mapping[str, Hashable]) -> dict[str, float]:
 def _times(name: str, change: float, kind: str) -> str:
     """A ratio is a logarithm of base 2, so it has its times as an ion has; a score has its z."""
     if kind == "axis":
-        return f"{name} {number(abs(change))} z {'above' if change > 0 else 'below'}"
-    return f"{'ratio ' if kind == 'ratio' else ''}{name} {number(2**change)} times"
+        return f"{name_of(name)} {number(abs(change))} z {'above' if change > 0 else 'below'}"
+    return f"{name_of(name)} {number(2**change)} times"
 
 
 LOGARITHMIC = ("ratio", "axis")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from napari_metime.recipe.image import ImageRecipe
-from napari_metime.recipe.parts import ROLE_KEYS, Recipe, RefineRecipe, RegionsRecipe
+from napari_metime.recipe.parts import ROLE_KEYS, Recipe
 
 
 def describe(error: ValidationError, *, inside: tuple[str, ...] = ()) -> str:
@@ -41,9 +41,14 @@ def _place(problem: Any) -> list[str]:
     place = [p for p in problem["loc"] if p != "[key]"]
     if not place:  # of a section as a whole, checked by itself
         return []
-    inner = [str(p) for p in place[:-1] if isinstance(p, int) or p in _KEYS]
-    last = place[-1:] if _is_unknown_key(problem) or isinstance(place[-1], int) or place[-1] in _KEYS else []
-    return [*inner, *map(str, last)]
+    kept = [p for i, p in enumerate(place[:-1]) if _is_written(place, i)]
+    last = place[-1:] if _is_unknown_key(problem) or _is_written(place, len(place) - 1) else []
+    return [p if p.isprintable() else repr(p) for p in (f"{part!s:.60}" for part in (*kept, *last))]
+
+
+def _is_written(place: list[Any], i: int) -> bool:
+    """Whether a part of a place stands in the recipe, and is no name of a form that its value may have."""
+    return isinstance(place[i], int) or place[i] in _KEYS or (i > 0 and place[i - 1] in _MAPS)
 
 
 def _message(problem: Any) -> str:
@@ -70,6 +75,15 @@ def _models_of(annotation: Any) -> Iterator[type[BaseModel]]:
             yield form
 
 
-_PARTS = [part for section in Recipe.model_fields.values() for part in _models_of(section.annotation)]
-_NESTED: tuple[type[BaseModel], ...] = (Recipe, RefineRecipe, RegionsRecipe, ImageRecipe)
-_KEYS = frozenset(ROLE_KEYS).union(*(p.model_fields for p in (*_NESTED, *_PARTS)))
+def _models_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield model
+    for field in model.model_fields.values():
+        for inner in _models_of(field.annotation):
+            yield from _models_in(inner)
+
+
+_MODELS: tuple[type[BaseModel], ...] = (*_models_in(Recipe), ImageRecipe)
+_FIELDS = [(name, field) for model in _MODELS for name, field in model.model_fields.items()]
+_KEYS = frozenset(ROLE_KEYS).union(name for name, _ in _FIELDS)
+_MAPS = frozenset(name for name, field in _FIELDS if get_origin(field.annotation) is dict)
+"""Keys whose own keys a person chooses: what follows them is one."""

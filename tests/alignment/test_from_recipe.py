@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_metime.alignment import align_cells, asked_for, fit_landmarks
 from napari_metime.errors import AlignmentError
+from napari_metime.export.words import alignment_sentence
 from napari_metime.recipe import AlignRecipe
 from napari_metime.section import CellTable, Outlines
 
@@ -94,8 +95,12 @@ def test_a_landmark_that_stands_out_is_named_by_its_number(tmp_path: Path) -> No
 def test_a_scale_other_than_stated_is_told(tmp_path: Path) -> None:
     source = source_places()
     align = AlignRecipe(landmarks=landmarks_file(tmp_path, source, 0.5 * source))
-    placed, _ = align_cells(cells(source), pixel_size_um=0.25, align=align)
+    placed, alignment = align_cells(cells(source), pixel_size_um=0.25, align=align)
     assert any("scale the cells by 0.5 µm per unit, not by the stated 0.25" in text for text in placed.warnings)
+    assert np.isnan(alignment.bound_um)
+    assert "no cell is further" not in alignment_sentence(alignment, "px")
+    _, sure = align_cells(cells(source), pixel_size_um=0.5, align=align)
+    assert "no cell is further" in alignment_sentence(sure, "px")
 
 
 def test_a_serial_section_is_labelled_with_the_error_that_was_stated(tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ def test_the_interval_of_a_correlation_is_that_of_fisher() -> None:
 
 def test_axes_come_first_and_the_others_by_their_q(result: SectionResult) -> None:
     found = associations_in_print(result.niches.associations, result.channels.table)
-    assert [row.channel for row in found.axes] == ["axis:trp_kyn"]
-    assert [row.channel for row in found.channels] == ["L-Lactate", "kyn_trp"]
+    assert [row.channel for row in found.axes] == ["Tryptophan and kynurenine axis"]
+    assert [row.channel for row in found.channels] == ["L-Lactate", "Kynurenine / tryptophan"]
     lactate, ratio = found.channels
     assert (lactate.raw, lactate.estimate, lactate.ess, lactate.q) == ("+0.50", "+0.40", "52", "0.008")
-    assert lactate.axis == "lactate glycolysis"
+    assert lactate.axis == "Lactate and glycolysis"
     assert lactate.excludes_zero
     assert not ratio.excludes_zero
     assert lactate.low < lactate.x < lactate.high
@@ -51,7 +51,7 @@ def test_what_could_not_be_tested_is_told_by_reason() -> None:
 
 def test_an_axis_is_named_by_its_score_or_by_the_panel() -> None:
     of_panel = panel_axes(pd.DataFrame({"channel": ["ATP", "Fe"], "axis": ["energy_adenosine", None]}))
-    assert axis_of("axis:trp_kyn", of_panel) == "trp kyn"
-    assert axis_of("ATP", of_panel) == "energy adenosine"
+    assert axis_of("axis:trp_kyn", of_panel) == "Tryptophan and kynurenine"
+    assert axis_of("ATP", of_panel) == "Energy and adenosine"
     assert axis_of("Fe", of_panel) == ""
     assert panel_axes(pd.DataFrame()) == {}

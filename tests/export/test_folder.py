@@ -10,6 +10,8 @@ import pytest
 
 from napari_metime.errors import OutputError
 from napari_metime.export import check_output_folder
+from napari_metime.export.folder import PROVENANCE_NAME, written_at
+from napari_metime.export.provenance import provenance_in_words
 from napari_metime.recipe import Recipe
 
 
@@ -79,3 +81,20 @@ def test_links_do_not_hide_an_input(tmp_path: Path, recipe: Recipe) -> None:
     (out / "linked.yaml").symlink_to(tmp_path / "inputs" / "recipe.yaml")
     with pytest.raises(OutputError, match="none of the inputs"):
         check_output_folder(out, recipe, recipe_path=out / "linked.yaml")
+
+
+def test_provenance_that_is_odd_is_read_as_far_as_it_goes() -> None:
+    text = provenance_in_words({"inputs": [3, {"path": "a", "bytes": "x"}], "seconds": 2})
+    assert text.startswith("None None")
+    assert "a\n– bytes, SHA-256 None" in text
+
+
+def test_when_results_were_written_is_known_of_ours_alone(tmp_path: Path) -> None:
+    assert written_at(tmp_path) is None
+    (tmp_path / PROVENANCE_NAME).write_text("[" * 100_000)
+    assert written_at(tmp_path) is None
+    (tmp_path / PROVENANCE_NAME).write_text('{"written_by": "napari-metime"}')
+    os.utime(tmp_path / PROVENANCE_NAME, (1_700_000_000, 1_700_000_000))
+    written = written_at(tmp_path)
+    assert written is not None
+    assert written.timestamp() == 1_700_000_000

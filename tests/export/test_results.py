@@ -24,6 +24,7 @@ FILES = {
     "regions.csv", "associations.csv", "gradients.csv", "cells.csv", "channels.csv", "niches.ome.tif",
     "tissue.ome.tif", "coldness.ome.tif", "margin.csv", "summary.csv", "niches.geojson", "niches_source.geojson",
     "recipe.yaml", "provenance.json", "report.html", "axes.csv", "ratios.csv", "hypotheses.csv",
+    "methods.txt", "figures",
 }  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def test_source_polygons_only_where_the_cells_came_in_pixels(
     tmp_path: Path, result: SectionResult, recipe: Recipe
 ) -> None:
     out = write_results(replace(result, source_unit="um"), recipe, tmp_path / "results")
-    assert {p.name for p in out.iterdir()} == FILES - {"niches_source.geojson", "report.html"}
+    assert {p.name for p in out.iterdir()} == FILES - {"niches_source.geojson", "report.html", "figures"}
 
 
 def test_tables_read_back(out: Path, result: SectionResult) -> None:
@@ -124,7 +125,10 @@ def test_every_file_is_there_and_two_writes_give_the_same_bytes(
 ) -> None:
     first, second = (write_results(result, with_report, tmp_path / name) for name in ("first", "second"))
     assert {p.name for p in first.iterdir()} == {p.name for p in second.iterdir()} == FILES
-    for name in FILES:
+    figures = {p.relative_to(first) for p in (first / "figures").iterdir()}
+    assert {name.suffix for name in figures} == {".png", ".svg"}
+    assert {name.name for name in figures} >= {"overview.svg", "niche_1.png", "niche_2.svg", "associations.png"}
+    for name in (FILES - {"figures"}) | figures:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
@@ -204,7 +208,7 @@ def test_a_section_without_niches_is_written(
 def test_own_results_are_replaced_whole(out: Path, result: SectionResult, recipe: Recipe) -> None:
     (out / "stale.csv").write_text("stale", encoding="utf-8")
     write_results(result, recipe, out)
-    assert {p.name for p in out.iterdir()} == FILES - {"report.html"}
+    assert {p.name for p in out.iterdir()} == FILES - {"report.html", "figures"}
 
 
 def test_results_of_others_are_refused(tmp_path: Path, result: SectionResult, recipe: Recipe, inputs: Path) -> None:

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from napari_metime.export import words
+from napari_metime.export.methods import methods_text
+from napari_metime.export.summary import plain_summary
+from napari_metime.recipe import Recipe
 from napari_metime.section import Alignment, LeftOut, NicheNull, RefinedFrom, SectionResult
 
 
@@ -33,7 +36,7 @@ def test_a_niche_is_one_sentence(result: SectionResult) -> None:
     first, second = words.niche_sentences(replace(niches, cells=cells))
     assert first == (
         "Niche 1: 0.026 mm², 4 CD8 where 38 were expected (ratio 0.10, 0.04 to 0.30), p = 0.002; desert, suppressed; "
-        "associated: ratio kyn_trp 0.43 times, L-Lactate 1.5 times the rest."
+        "associated: Kynurenine / tryptophan 0.43 times, L-Lactate 1.5 times the rest."
     )
     assert second == (
         "Niche 2: 0.014 mm², 1 CD8 where 20 were expected (ratio 0.05), p = 0.045; excluded."
@@ -45,6 +48,16 @@ def test_effectors_of_several_types_or_of_odd_names_are_effector_cells(result: S
     niches = result.niches
     cells = pd.DataFrame({"type": types, "role": "effector"})
     assert "4 effector cells where 38 were expected" in words.niche_sentences(replace(niches, cells=cells))[0]
+
+
+def test_a_niche_that_another_window_size_does_not_find_says_so(result: SectionResult) -> None:
+    niches = result.niches
+    regions = niches.regions.assign(stability=[0.0, 0.31, np.nan, np.nan])
+    first, second = words.niche_sentences(replace(niches, regions=regions))
+    assert "; lost with at least one other window size" in first
+    assert "; overlaps by only 0.31 with what another window size finds" in second
+    firm = words.niche_sentences(replace(niches, regions=regions.assign(stability=0.5)))
+    assert not [text for text in firm if "window size" in text]
 
 
 def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: SectionResult) -> None:
@@ -128,3 +141,23 @@ def test_what_is_left_out_is_counted() -> None:
         "3 pixels without a spectrum.",
         "3 pixels outside the microscopy, with 1 cell that counts nowhere.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "place"),
+    [
+        ("tumor_bed", "tumour bed"),
+        ("tissue", "tissue"),
+        ("region:core", "region core of the tissue"),
+        ("microscopy:DAPI", "area bright in the microscopy (DAPI)"),
+        ("bed.geojson", "given area"),
+        ("region:a\nb", "region a�b of the tissue"),
+    ],
+)
+def test_a_domain_is_called_the_same_in_the_report_and_the_methods(
+    result: SectionResult, without_niches: SectionResult, recipe: Recipe, domain: str, place: str
+) -> None:
+    asked = recipe.model_copy(update={"niches": recipe.niches.model_copy(update={"domain": domain})})
+    assert f" mm² of the {place} could be assessed." in plain_summary(result, asked)[0]
+    assert f"where the {place} is immune-cold" in plain_summary(without_niches, asked)[0]
+    assert place in methods_text(asked, result)

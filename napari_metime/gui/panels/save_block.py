@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLa
 
 from napari_metime.errors import MetimeError
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import LABEL_WIDTH, ignore_wheel
+from napari_metime.gui.editors import ignore_wheel
+from napari_metime.gui.forms import LABEL_WIDTH
 from napari_metime.gui.panels.step_panel import looking, wrapped
 from napari_metime.gui.regions import region_names
 from napari_metime.gui.saving import images_work, ion_images, measured_mz, part_work
@@ -54,15 +55,13 @@ class SaveBlock(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 4, 0, 0)
         box.setSpacing(6)
-        box.addWidget(wrapped("Or save a part of the file by itself; the source stays as it is.", "dim"))
+        box.addWidget(wrapped("These pixels and m/z as a file of their own; the source stays as it is.", "dim"))
         box.addLayout(grid)
         box.addLayout(buttons)
 
     def refresh(self, _: str = "") -> None:
         """Offer what there is."""
-        is_open = self._session.value("data") is not None
-        self.setVisible(is_open)
-        if not is_open:
+        if self._session.value("data") is None:
             return
         self._offer(self.pixels, {"": "all", **{name: name for name in region_names(self._session)}})
         has_metabolites = measured_mz(self._session).size > 0
