@@ -35,11 +35,13 @@ def add_annotate(add: Add, open_file: Open) -> None:
         _annotate(options, open_file)
 
     added = add("annotate", command)
-    added.add_argument("--database", type=Path, required=True, metavar="DB.csv", help="columns name, formula, id")
-    adducts = "+H,+Na,+K or M-H,M+Cl; else those, by the file's polarity"
+    columns = "table with the columns name, formula and, if any, id"
+    added.add_argument("--database", type=Path, required=True, metavar="DB.csv", help=columns)
+    adducts = "such as M-H,M+Cl or +H,+Na,+K, which are those of a file by its polarity where none are named"
     added.add_argument("--adducts", metavar="LIST", help=adducts)
-    added.add_argument("--ppm", type=float, default=DEFAULT_PPM, metavar="P", help="half width of the windows; else 3")
-    added.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT.csv")
+    width = f"half width of the windows in ppm; else {DEFAULT_PPM:g}"
+    added.add_argument("--ppm", type=float, default=DEFAULT_PPM, metavar="P", help=width)
+    added.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT.csv", help="table to write")
 
 
 def _annotate(options: argparse.Namespace, open_file: Open) -> None:
@@ -67,7 +69,7 @@ def _annotate(options: argparse.Namespace, open_file: Open) -> None:
         )
         write_table(table, path)
     tell_warnings(dataset.warnings)
-    _tell(table)
+    _tell(table, dataset.mz_range)
 
 
 def adducts_for(dataset: Dataset, text: str | None) -> tuple[str, ...]:
@@ -98,13 +100,19 @@ def adducts_for(dataset: Dataset, text: str | None) -> tuple[str, ...]:
     return known
 
 
-def _tell(table: pd.DataFrame) -> None:
+def _tell(table: pd.DataFrame, mz_range: tuple[float, float]) -> None:
+    from napari_metime.export.words import plural
     from napari_metime.metabolites.decoys import FDR_LEVELS
 
-    print(f"{table['formula'].nunique()} formulas, {len(table)} ions; annotated at a false-discovery rate of")
+    low, high = mz_range
+    n_outside = int((~table["mz"].between(low, high)).sum())
+    outside = f", {n_outside} of them out of the file's range (m/z {low:.4f} to {high:.4f})" if n_outside else ""
+    formulas, ions = plural(table["formula"].nunique(), "formula"), plural(len(table), "ion")
+    print(f"{formulas}, {ions}{outside}; annotated at a false-discovery rate of")
     for level in FDR_LEVELS:
         called = table[table["fdr"] <= level]
-        print(f"  {100 * level:3.0f} %: {len(called)} ions of {called['formula'].nunique()} formulas")
+        found = f"{plural(len(called), 'ion')} of {plural(called['formula'].nunique(), 'formula')}"
+        print(f"  {100 * level:3.0f} %: {found}")
     n_called = int((table["fdr"] <= 0.2).sum())
     if 0 < n_called < FEW_ANNOTATIONS:
         tell_warnings((f"Fewer than {FEW_ANNOTATIONS} ions annotated at 20 %: a rate of so few says little.",))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_metime import __version__
 from napari_metime.annotate_command import add_annotate
 from napari_metime.errors import MetimeError, MissingFileError, OutputError, UsageError
+from napari_metime.info_command import add_info
 from napari_metime.terminal import CLOSED_PIPE, flush_output, let_go_of_output, progress_bar, tell_warnings
 
 if TYPE_CHECKING:
@@ -47,9 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+_LACKS_VALUE = re.compile(r"argument (?:.*/)?(--?[\w-]+): expected (?:one|at least one) argument")
+"""What argparse says of an option whose value it takes for another option, as that begins with a minus: -H."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"expected {self.usage or self.format_usage()[7:].strip()}; found: {message}")
+        option = _LACKS_VALUE.match(message)
+        hint = f"; write a value that begins with - after an equals sign: {option[1]}=VALUE" if option else ""
+        raise UsageError(f"expected {self.usage or self.format_usage()[7:].strip()}; found: {message}{hint}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         flush_output()  # of the help
@@ -72,27 +78,28 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     demo = add("demo", _demo)
-    demo.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
+    demo.add_argument("--out", type=Path, metavar="DIR", help="folder of the results; else in the cache folder")
     demo.add_argument("--headless", action="store_true", help="do not open napari, even where there is a screen")
 
     opened = add("open", _open)
-    opened.add_argument("files", type=Path, nargs="+", metavar="FILE|RECIPE.yaml", help="imzML files, or one recipe")
+    kinds = "imzML files, a recipe, or a saved project; none opens an empty window"
+    opened.add_argument("files", type=Path, nargs="*", metavar="FILE|RECIPE.yaml|PROJECT", help=kinds)
 
     _add_file_commands(add)
 
     run = add("run", _run)
-    run.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
-    run.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
+    run.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="every parameter of the run (docs/recipe.md)")
+    run.add_argument("--out", type=Path, metavar="DIR", help="folder of the results; else beside the recipe")
 
     simulate = add("simulate", _simulate)
     simulate.add_argument("folder", type=Path, metavar="DIR", help="folder to make")
-    simulate.add_argument("--seed", type=int, default=None, help="the same seed gives the same section")
+    simulate.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same section")
     simulate.add_argument("--niches", dest="n_niches", type=int, metavar="N", help="planted niches; 0 is possible")
     simulate.add_argument("--radius", dest="niche_radius_um", type=float, metavar="UM", help="radius of a niche in µm")
     simulate.add_argument("--shape", dest="niche_shape", metavar="NAME", help="disc, ellipse, ragged or banana")
-    simulate.add_argument("--rate", dest="niche_rate", type=float, help="effector rate in a niche against the bed")
+    simulate.add_argument("--rate", dest="niche_rate", type=float, metavar="R", help="effector rate, niche / bed")
     simulate.add_argument("--pixel-size", dest="pixel_size_um", type=float, metavar="UM", help="imaging pixel in µm")
-    simulate.add_argument("--mode", choices=["processed", "continuous"], help="imzML mode")
+    simulate.add_argument("--mode", choices=["processed", "continuous"], help="how m/z are stored")
     return parser
 
 
@@ -101,29 +108,30 @@ def _add_file_commands(add: Callable[[str, Any], argparse.ArgumentParser]) -> No
 
     def add_for_file(name: str, command: Any) -> argparse.ArgumentParser:
         added = add(name, command)
-        added.add_argument("file", type=Path, metavar="FILE.imzML")
+        added.add_argument("file", type=Path, metavar="FILE.imzML", help="its .ibd lies beside it")
         added.add_argument("--plane", type=int, metavar="Z", help="z of the plane to take; else the lowest")
         added.add_argument("--skip-broken", action="store_true", help="open what a damaged file still holds")
         return added
 
-    add_for_file("info", _info).add_argument("--json", action="store_true", help="print JSON")
+    add_info(add_for_file, _open_file)
 
     ion = add_for_file("ion", _ion)
     ion.add_argument("--mz", type=float, nargs="+", required=True, metavar="M", help="one m/z or several")
     tolerance = ion.add_mutually_exclusive_group(required=True)
     tolerance.add_argument("--ppm", type=float, metavar="P", help="half width of the window in ppm")
     tolerance.add_argument("--da", type=float, metavar="D", help="half width of the window in Da")
-    ion.add_argument("--normalize", choices=["none", "tic", "rms", "median"], default="none")
+    ways = ["none", "tic", "rms", "median"]
+    ion.add_argument("--normalize", choices=ways, default="none", help="divide each pixel by that; else none")
     kinds = ".npy, .ome.tif, .png, .h5ad or .zarr"
-    ion.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT", help=kinds)
+    ion.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT", help=f"file to write: {kinds}")
 
     save = add_for_file("save", _save)
-    save.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT.imzML")
+    save.add_argument("-o", dest="output", type=Path, required=True, metavar="OUT.imzML", help="file to write")
     save.add_argument("--part", metavar="NAME", help="keep one part of the grid, as info names it")
     save.add_argument("--mask", type=Path, metavar="MASK.tif", help="keep pixels above 0 of an image on the grid")
     save.add_argument("--mz", type=float, nargs="+", metavar="M", help="keep points around these m/z")
-    save.add_argument("--ppm", type=float, metavar="P", help="half width of the windows in ppm")
-    save.add_argument("--mode", choices=["processed", "continuous"], help="else as the file")
+    save.add_argument("--ppm", type=float, metavar="P", help="half width of the windows around --mz in ppm")
+    save.add_argument("--mode", choices=["processed", "continuous"], help="how m/z are stored; else as in the file")
 
     index = add_for_file("index", _index)
     index.add_argument("--cache", type=Path, metavar="DIR", help="folder of the index; else beside the file")
@@ -146,39 +154,24 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _open(options: argparse.Namespace) -> None:
-    """Open napari with the section loaded."""
+    """Open napari with a section, a recipe or a saved project, or with nothing yet."""
+    projects = [path for path in options.files if path.suffix == ".metime" or path.is_dir()]
     for path in options.files:
-        if not path.is_file():
+        if path not in projects and not path.is_file():
             raise MissingFileError(f"expected a file at {path}, found none; check the path")
     recipes = [path for path in options.files if path.suffix.lower() in (".yaml", ".yml")]
-    if recipes and len(options.files) > 1:
-        raise UsageError("expected imzML files or one recipe, found both; open the recipe alone")
+    if (recipes or projects) and len(options.files) > 1:
+        raise UsageError("expected imzML files, one recipe or one project, found more; open the other files apart")
     if recipes:
         from napari_metime.recipe import load_recipe
 
         _open_window(recipe=load_recipe(recipes[0]))
-    else:
-        _open_window(files=options.files)
-
-
-def _info(options: argparse.Namespace) -> None:
-    """Print what an imzML holds and what is wrong with it."""
-    from napari_metime.ims import check_checksum
-
-    with progress_bar() as on_progress:
-        dataset = _open_file(options, lambda d, t: on_progress(d / 2, t))
-        told = check_checksum(dataset, on_progress=lambda d, t: on_progress(0.5 + d / 2, t))
-    facts = _facts(replace(dataset, warnings=(*dataset.warnings, told) if told else dataset.warnings))
-    if options.json:
-        print(json.dumps(facts, indent=2, allow_nan=False))
         return
-    for name, value in facts.items():
-        if name in ("parts", "warnings"):
-            print(f"{name}: {len(value) or 'none'}")
-            for item in value:
-                print(f"  - {item if isinstance(item, str) else json.dumps(item)}")
-        else:
-            print(f"{name}: {'unknown' if value is None else value}")
+    if projects:
+        from napari_metime.project import read_head
+
+        read_head(projects[0])  # what is none is told here, not in a window
+    _open_window(files=options.files)
 
 
 def _ion(options: argparse.Namespace) -> None:
@@ -335,31 +328,6 @@ def _open_file(options: argparse.Namespace, on_progress: Progress, part: str | N
 
     plane, skip = options.plane, options.skip_broken
     return open_imzml(options.file, part=part, plane=plane, skip_broken=skip, on_progress=on_progress)
-
-
-def _facts(dataset: Dataset) -> dict[str, Any]:
-    from napari_metime.ims import grid_parts
-
-    grid = dataset.grid
-    parts = [
-        {"name": part.name, "bounding_box": list(part.box), "n_pixels": part.n_pixels}
-        for part in grid_parts(dataset.measured)
-    ]
-    return {
-        "path": str(dataset.path),
-        "mode": dataset.mode,
-        "spectrum_type": dataset.spectrum_type,
-        "polarity": dataset.polarity,
-        "n_pixels": int(dataset.measured.sum()),
-        "shape": list(grid.shape),
-        "origin": list(grid.origin),
-        "pixel_size_um": None if grid.pixel_size_um is None else list(grid.pixel_size_um),
-        "mz_range": list(dataset.mz_range),
-        "n_points": dataset.n_points,
-        "uuid": dataset.uuid,
-        "parts": parts,
-        "warnings": list(dataset.warnings),
-    }
 
 
 def _has_screen() -> bool:

@@ -66,6 +66,7 @@ def test_adducts_are_taken_as_others_write_them(imzml: Path, database: Path, tmp
         (["--adducts", "M-H,[M-H]-"], "expected different adducts"),
         (["--adducts", "M-H,+Kr"], "found '+Kr'"),
         (["--adducts", ""], "expected adducts among"),
+        (["--adducts", "-H"], "after an equals sign: --adducts=VALUE"),
         (["--ppm", "0"], "expected --ppm above 0"),
         (["--ppm", "nan"], "expected --ppm above 0"),
         (["--ppm", "wide"], "invalid float value"),
@@ -99,3 +100,16 @@ def test_ctrl_c_leaves_nothing(
     monkeypatch.setattr("napari_metime.annotating.estimate_fdr", stop)
     assert main(["annotate", str(imzml), "--database", str(database), "-o", str(tmp_path / "out.csv")]) == 130
     assert sorted(path.name for path in tmp_path.iterdir()) == ["db.csv"]
+
+
+def test_ions_out_of_the_file_s_range_are_counted_and_one_is_one(
+    imzml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = tmp_path / "db.csv"
+    database.write_text("name,formula\nHeavy,C60H120O6\nLactate,C3H6O3\n", encoding="utf-8")
+    words = ["annotate", str(imzml), "--database", str(database), "-o", str(tmp_path / "out.csv"), "--adducts=-H"]
+    assert main(words) == 0
+    told = capsys.readouterr().out.splitlines()
+    # C60H120O6 - H is m/z 935.9; the sample's spectra end at 887.5612.
+    assert told[0].startswith("2 formulas, 2 ions, 1 of them out of the file's range (m/z 87.0084 to 887.5612);")
+    assert told[-1].strip() == "50 %: 1 ion of 1 formula"

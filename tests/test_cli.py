@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -19,7 +20,7 @@ import tifffile
 import yaml
 from pyimzml.ImzMLWriter import ImzMLWriter
 
-from napari_metime.cli import main
+from napari_metime.cli import _parser, main
 from napari_metime.ims import extract_ions, find_index, open_imzml
 
 TABLES = (
@@ -52,6 +53,11 @@ def recipe_for(section: Path, folder: Path, **parts: object) -> Path:
     return folder / "recipe.yaml"
 
 
+def _commands() -> dict[str, argparse.ArgumentParser]:
+    (commands,) = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(commands.choices)
+
+
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command that must fail as bad input does, and return its one line."""
     assert main(arguments) == 2
@@ -73,6 +79,35 @@ def test_info_as_json_has_every_key_of_the_contract(imzml: Path, capsys: pytest.
     assert (facts["mode"], facts["spectrum_type"], facts["polarity"]) == ("processed", "centroid", "negative")
     assert facts["pixel_size_um"] == [50.0, 50.0]
     assert facts["parts"][0]["n_pixels"] == facts["n_pixels"]
+
+
+def test_info_rounds_for_a_reader_what_json_has_in_full(imzml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(imzml)]) == 0
+    told = capsys.readouterr().out
+    assert "mz_range: 87.0084 to 887.5612\n" in told
+    assert "n_points: 387,627\n" in told
+    assert "pixel_size_um: 50 x 50 (y, x)\n" in told
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_metime", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("napari-metime ")
+
+
+def test_every_command_and_every_argument_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for parser in _commands().values():
+        assert parser.description
+        undescribed = [action.dest for action in parser._actions if not action.help]
+        assert undescribed == []
+
+
+def test_open_without_a_file_opens_an_empty_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[dict[str, object]] = []
+    monkeypatch.setattr("napari_metime.cli._open_window", lambda **what: opened.append(what))
+    assert main(["open"]) == 0
+    assert opened == [{"files": []}]
 
 
 @pytest.mark.parametrize("tolerance", [["--ppm", "5"], ["--da", "0.01"]])
@@ -150,7 +185,7 @@ def test_run_writes_every_file_and_repeats_itself_byte_for_byte(
     assert {p.name for p in first.iterdir()} == {
         *(f"{t}.csv" for t in TABLES), *(f"{i}.ome.tif" for i in images), "niches.geojson", "niches_source.geojson",
         "cell_counts.ome.tif", "cell_channels.csv", "alignment.csv", "alignment_qupath.txt", "alignment_itk.txt",
-        "recipe.yaml", "provenance.json", "report.html",
+        "recipe.yaml", "provenance.json", "report.html", "methods.txt", "figures",
     }  # fmt: skip
     assert main(["run", str(first / "recipe.yaml")]) == 0
     again = first / "simulated-0_results"
