@@ -71,7 +71,7 @@ def main() -> None:
     viewer.window.resize(1280, 800)
     (dock,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, StepperDock))
     bench = dock.bench
-    bench.open_path(parser.parse_args().path)
+    bench.arrivals.open_path(parser.parse_args().path)
     run_until(lambda: dock.session.running is None)
     run_until(lambda: bench.spectra.mean.mz.size > 0)
     (lower,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, LowerDock))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from qtpy.QtCore import QObject, Signal
 
 from napari_metime.errors import Cancelled, MetimeError
+from napari_metime.gui.collecting import collecting
 from napari_metime.section import Progress
 
 MIN_INTERVAL_S = 0.05
@@ -76,6 +77,7 @@ class Runner(QObject):
         thread = threading.Thread(target=self._run, args=(job,), name=self._name, daemon=True)
         self._threads.append(thread)
         self._working.add(job)
+        collecting().while_alive(thread)
         thread.start()
         return job
 

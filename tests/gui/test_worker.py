@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
+from qtpy.QtCore import QObject, Signal
 
 from napari_metime.errors import Cancelled, ImzMLError
+from napari_metime.gui import collecting
+from napari_metime.gui.collecting import Collecting
 from napari_metime.gui.worker import UNFORESEEN, Latest, Outcome
 
 
@@ -114,3 +118,67 @@ def test_a_problem_is_told_in_words(latest, qtbot, monkeypatch, error, problem):
     latest.ask(work, outcomes.append)
     qtbot.waitUntil(lambda: bool(outcomes))
     assert outcomes[0].problem == problem
+
+
+def test_what_only_the_collector_frees_is_freed_in_the_thread_of_the_window(latest, qtbot):
+    """Qt's timers, widgets and textures crash the program where another thread frees them."""
+    freed_in, answers = [], []
+
+    class Ring:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            freed_in.append(threading.current_thread().name)
+
+    def work(_):
+        rings = [[i] for i in range(20_000)]  # by itself the collector would start here, many times
+        release.wait(5)
+        return len(rings)
+
+    release = threading.Event()
+    Ring()
+    latest.ask(work, answers.append)
+    qtbot.waitUntil(lambda: bool(freed_in))
+    release.set()
+    qtbot.waitUntil(lambda: bool(answers) and gc.isenabled())
+    assert set(freed_in) == {threading.main_thread().name}
+
+
+def test_what_is_old_is_freed_too_while_a_thread_works(latest, qtbot, monkeypatch):
+    """A ring that has outlived full collections is in the oldest generation, which only a full one goes through."""
+    monkeypatch.setattr(collecting, "FULL_EVERY", 2)
+    freed, answers, release = [], [], threading.Event()
+
+    class Ring:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            freed.append(release.is_set())
+
+    ring = Ring()
+    gc.collect()
+    gc.collect()
+    latest.ask(lambda _: release.wait(10), answers.append)
+    del ring
+    qtbot.waitUntil(lambda: bool(freed))
+    release.set()
+    qtbot.waitUntil(lambda: bool(answers) and gc.isenabled())
+    assert freed == [False]
+
+
+def test_without_an_application_the_collector_is_left_alone():
+    Collecting(None).while_alive(threading.Thread())
+    assert gc.isenabled()
+
+
+def test_the_collector_is_on_again_when_the_application_quits(qtbot):
+    class Application(QObject):
+        aboutToQuit = Signal()
+
+    application = Application()
+    Collecting(application).while_alive(threading.Thread())
+    assert not gc.isenabled()
+    application.aboutToQuit.emit()
+    assert gc.isenabled()
