@@ -42,6 +42,10 @@ class OutputError(MetimeError, OSError):
     """The results cannot be written where they were asked for."""
 
 
+class ProjectError(MetimeError, ValueError):
+    """A saved project is damaged, or of another version."""
+
+
 class Cancelled(MetimeError):
     """Raised from ``on_progress`` to stop a run; nothing is written."""
 

@@ -167,7 +167,7 @@ def _followed(rough: Alignment, found: Refinement) -> Alignment:
     if rough.warp is None:
         matrix, warp = found.matrix @ rough.matrix, found.warp
     else:
-        matrix, warp = rough.matrix, _Chain(rough.warp, found.matrix, found.warp)
+        matrix, warp = rough.matrix, Chain(rough.warp, found.matrix, found.warp)
     kind: AlignmentKind = "rigid" if rough.kind == "none" else rough.kind
     if found.stage == "affine":
         kind = "affine"
@@ -179,7 +179,7 @@ def _followed(rough: Alignment, found: Refinement) -> Alignment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Chain:
+class Chain:
     """A bending, then a matrix, then another bending."""
 
     first: Warp
@@ -255,7 +255,7 @@ def _microscopy(
     if alignment.warp is None:
         placed = replace(alignment, matrix=to_grid @ alignment.matrix)
     else:
-        placed = replace(alignment, warp=_Chain(alignment.warp, to_grid, None))
+        placed = replace(alignment, warp=Chain(alignment.warp, to_grid, None))
     found = channel_on_grid(
         microscopy.image, channel, placed, grid, units=microscopy.units, on_progress=on_progress
     )

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from napari_metime.errors import MetimeError, OutputError
 
+SCRATCH = ".metime."
+"""How the name of a folder begins in which something is being written."""
+
 
 @contextmanager
 def scratch_beside(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
@@ -32,7 +35,7 @@ def scratch_beside(target: Path, *, make_parents: bool = False) -> Iterator[Path
         if missing:
             target.parent.mkdir(parents=True, exist_ok=True)
         # Cleaning up may fail where another program holds an old file open; the new ones are in place by then.
-        with tempfile.TemporaryDirectory(prefix=".metime.", dir=target.parent, ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=target.parent, ignore_cleanup_errors=True) as scratch:
             yield Path(scratch)
     except MetimeError:
         raise
