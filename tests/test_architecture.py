@@ -56,7 +56,7 @@ def _modules_loaded_by(statement: str) -> set[str]:
 
 def test_the_walls_are_drawn_around_what_is_there() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert folders == {*DOMAINS, "gui", "recipe", "section"}
+    assert folders == {*DOMAINS, "gui", "project", "recipe", "section"}
 
 
 def test_importing_the_package_loads_no_window() -> None:
@@ -64,7 +64,7 @@ def test_importing_the_package_loads_no_window() -> None:
 
 
 def test_the_pipeline_and_the_command_line_load_no_window() -> None:
-    rooms = ", ".join(f"napari_metime.{room}" for room in (*DOMAINS, "cli", "pipeline", "sample"))
+    rooms = ", ".join(f"napari_metime.{room}" for room in (*DOMAINS, "cli", "pipeline", "project", "sample"))
     assert not _modules_loaded_by(f"import {rooms}") & WINDOW
 
 

@@ -179,8 +179,10 @@ def test_words_are_not_taken_for_paths_and_paths_are(tmp_path: Path) -> None:
         ("niches: {n_permutations: -1}", "niches.n_permutations: should be greater than or equal to 19; found -1"),
         (
             "hypotheses: {cutoffs: {kyn_trp: -1}}",
-            "hypotheses.cutoffs: should be greater than or equal to 0; found -1",
+            "hypotheses.cutoffs.kyn_trp: should be greater than or equal to 0; found -1",
         ),
+        ("niches: {grades: {margin_um: -1}}", "niches.grades.margin_um: should be greater than 0; found -1"),
+        ("microscopy: {path: a.tif, channels: {PD-L1: -3}}", "microscopy.channels.PD-L1: should be greater than"),
         ("niches: {radius_um: -4}", "niches.radius_um: should be 'auto' or should be greater than 0; found -4"),
         (
             "niches: {radius_um: 2001}",

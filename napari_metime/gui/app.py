@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import napari
 
 from napari_metime import pipeline
 from napari_metime.gui.dock import show_lower_dock, show_stepper
+from napari_metime.project import is_project
 from napari_metime.recipe import Recipe
 from napari_metime.section import SectionResult
 
@@ -24,11 +26,14 @@ def open_window(
 
     Parameters
     ----------
-    files : imzML files, by either of their two files, the first as the section; others are opened as napari does
+    files : imzML files, by either of their two files, the first as the section, or a project; others are opened as
+        napari does
     recipe : its section is opened and its settings are filled in
     result : what ``recipe`` gave; it is shown as if the steps had been run in the window
     block : wait until the window is closed
     """
+    # napari collects garbage each time a layer goes: not among the modules too, which all stay.
+    gc.freeze()
     viewer = napari.Viewer(title="napari-metime", show=False)
     dock = show_stepper(viewer)
     if recipe is not None and result is not None:
@@ -36,11 +41,11 @@ def open_window(
         show_lower_dock(dock.bench)
         dock.open_step("niches")
     elif recipe is not None:
-        dock.bench.load(recipe)
+        dock.bench.arrivals.load(recipe)
         dock.bench.run("data")
-    ours = [path for path in files if path.suffix.lower() in (".imzml", ".ibd")]
+    ours = [path for path in files if path.suffix.lower() in (".imzml", ".ibd") or is_project(path)]
     for path in ours:
-        dock.bench.open_path(path)
+        dock.bench.arrivals.open_any(path)
     for path in files:
         if path not in ours:
             viewer.open(path, plugin=None)

@@ -13,19 +13,18 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QWheelEvent
 from qtpy.QtWidgets import QScrollArea
 
-from napari_metime.export.words import p_value, signed
+from napari_metime.export.plots import CALLED_Q, LEAST_Q
+from napari_metime.export.words import interval, p_value, signed
 from napari_metime.gui.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
 from napari_metime.gui.plots import new_plot
 from napari_metime.gui.style import ACCENT
+from napari_metime.section import label_of
 
-LEAST_Q = 1e-6
-"""A smaller q is drawn as this one."""
-CALLED_Q = 0.05
 QUIET = "#8A8F98"
 """Lines and names, legible on dark and on light ground."""
 SYMBOLS = {"ion": "o", "ratio": "s", "axis": "star", "image": "t"}
 ROW_HEIGHT = 19
-MAX_LABEL = 20
+MAX_LABEL = 22
 
 
 def axis_colours(frame: pd.DataFrame) -> Mapping[str, str]:
@@ -44,13 +43,13 @@ class Volcano:
     """How strongly a channel goes with coldness against how surely."""
 
     def __init__(self) -> None:
-        self.plot = new_plot("partial r with coldness", "−log₁₀ q")
+        self.plot = new_plot("partial r with coldness", "−log₁₀ q", name="Volcano plot")
         self.plot.setMinimumWidth(130)
         self.points = pg.ScatterPlotItem(hoverable=True, hoverSize=12, tip=_tip)
         self.ring = pg.ScatterPlotItem(size=17, brush=None, pen=pg.mkPen(ACCENT, width=2.5))
         self._line = pg.InfiniteLine(
             -np.log10(CALLED_Q), angle=0, pen=pg.mkPen(QUIET, style=Qt.PenStyle.DashLine), label="q = 0.05",
-            labelOpts={"position": 0.5, "anchors": [(0.5, 1), (0.5, 1)], "color": QUIET},
+            labelOpts={"position": 0.02, "anchors": [(0, 0), (0, 0)], "color": QUIET},
         )  # fmt: skip
         self._zero = pg.InfiniteLine(0, pen=pg.mkPen(QUIET, width=0.8))
         for item in (self._line, self._zero, self.points, self.ring):
@@ -87,28 +86,38 @@ class Volcano:
     def mark(self, name: str) -> None:
         """Mark a channel and name it; nothing where it is not drawn."""
         self.ring.setData([{"pos": self._at[name]}] if name in self._at else [])
-        self._name.setText(_short(name) if name in self._at else "")
+        self._name.setText(_short(label_of(name)) if name in self._at else "")
         if name in self._at:
             x, y = self._at[name]
-            self._name.setAnchor((1.12 if x > 0 else -0.12, 0.5))  # towards the middle, where there is room
+            self._name.setAnchor((0.85 if x > 0 else 0.15, 1.35))  # above, towards the middle: there is room
             self._name.setPos(x, y)
 
 
+def channel_words(row: Mapping[str, Any]) -> str:
+    """Say of a row of an association frame which channel it is, and how it goes with coldness."""
+    axis = f" ({row['axis']})" if row["axis"] and row["kind"] != "axis" else ""
+    limits = interval(row["r_low"], row["r_high"], signed)
+    values = f"partial r {signed(row['r_partial'])}" + (f" ({limits})" if limits else "")
+    return f"{label_of(str(row['channel']))}{axis}: {values} with coldness, q = {p_value(row['q'])}"
+
+
 def _tip(x: float, y: float, data: Any) -> str:
-    axis = f" ({data['axis']})" if data["axis"] else ""
-    values = f"partial r {signed(data['r_partial'])}, q = {p_value(data['q'])}"
     # As rich text and escaped: Qt would take a name with a tag in it for rich text.
-    return f"<p>{escape(str(data['channel']) + axis)}<br>{values}</p>"
+    return f"<p>{escape(channel_words(data))}</p>"
 
 
 class RankedBars(QScrollArea):
     """Partial correlations with their 95 % intervals, axis by axis, in rows that scroll."""
 
     channel_chosen = Signal(str)
+    told = Signal(str)
+    """What is below the mouse, in words."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plot = _StillPlot("partial r (95 %)", self._on_row)
+        self.plot.scene().sigMouseMoved.connect(self._on_moved)
+        self._rows: dict[str, dict[str, Any]] = {}
         self.setWidget(self.plot)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -122,6 +131,8 @@ class RankedBars(QScrollArea):
         """Show the tested rows of an association frame, each axis below its name, that of the smallest q first."""
         rows, labels = _ranked(tested)
         self.names = [name for name, _ in labels]
+        records = ({str(key): value for key, value in row.items()} for row in rows.to_dict("records"))
+        self._rows = {str(row["channel"]): row for row in records}
         y = np.array([i for i, name in enumerate(self.names) if name], dtype=float)
         r, low, high = (rows[key].to_numpy(float) for key in ("r_partial", "r_low", "r_high"))
         view = self.plot.plotItem
@@ -153,6 +164,11 @@ class RankedBars(QScrollArea):
         self._band.setOpts(y0=[row - 0.5], y1=[row + 0.5])
         self.ensureVisible(0, 30 + ROW_HEIGHT * row, 0, 2 * ROW_HEIGHT)
 
+    def _on_moved(self, place: Any) -> None:
+        row = round(self.plot.plotItem.vb.mapSceneToView(place).y())
+        name = self.names[row] if 0 <= row < len(self.names) else ""
+        self.told.emit(channel_words(self._rows[name]) if name else "")
+
     def _on_row(self, y: float) -> None:
         row = round(y)
         if 0 <= row < len(self.names) and self.names[row]:
@@ -168,7 +184,7 @@ def _ranked(tested: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     lines: list[tuple[str, str]] = []
     for axis, members in rows.groupby("axis", sort=False):
         lines.append(("", f"{_short(str(axis) or 'no axis')} ▾"))
-        lines += [(name, _short(name)) for name in members["channel"].astype(str)]
+        lines += [(name, _short(label_of(name))) for name in members["channel"].astype(str)]
     return rows, lines
 
 
@@ -182,6 +198,7 @@ class _StillPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         view.hideAxis("bottom")
         view.showAxis("top")
         view.getAxis("top").setLabel(title)
+        self.setAccessibleName("Ranked correlations")
         view.getAxis("top").enableAutoSIPrefix(False)
         view.setMenuEnabled(False)
         view.setMouseEnabled(False, False)

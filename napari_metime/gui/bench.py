@@ -13,37 +13,34 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_metime.alignment.transform_files import Format, write_transform
 from napari_metime.errors import MetimeError
 from napari_metime.gui import ion_layers, layers
+from napari_metime.gui.arrivals import Arrivals
+from napari_metime.gui.asking import Asking
 from napari_metime.gui.chain import STEPS, Step, ancestors, in_order
 from napari_metime.gui.comparison import Comparison
+from napari_metime.gui.history import Change
 from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.ions import Ions
 from napari_metime.gui.landmarking import Landmarking
 from napari_metime.gui.made import Opened, Ticket
 from napari_metime.gui.microscope import Microscope
 from napari_metime.gui.neighbours import Neighbours
-from napari_metime.gui.opening import imzml_beside, may_replace, work_in
 from napari_metime.gui.painting import Painting
-from napari_metime.gui.regions import niche_name, region_mask, region_names
+from napari_metime.gui.projects import Projects
+from napari_metime.gui.regions import niche_name, region_mask
+from napari_metime.gui.selection import Selection
 from napari_metime.gui.session import ColourBy, Session
 from napari_metime.gui.spectra import Spectra
 from napari_metime.gui.words import in_one_line
 from napari_metime.gui.work import Look, Preparing, look_at_cells, names_of_parts, prepare
 from napari_metime.gui.worker import Job, Outcome, Runner, Work
-from napari_metime.ims import open_from_recipe
-from napari_metime.recipe import ROLE_KEYS, ImsRecipe, Recipe, load_recipe
-from napari_metime.sample import sample_recipe
+from napari_metime.recipe import ROLE_KEYS, Recipe
 from napari_metime.section import CellTable, SectionResult
 
-DROP_MS = 300
-"""Files that are opened within this time come from one drop or one command line. Our own choice."""
-EACH_PART = "each"
-"""The recipe's word for one run a part, which only the command line knows."""
 _BENCHES: weakref.WeakKeyDictionary[ViewerModel, Bench] = weakref.WeakKeyDictionary()
 
 
@@ -67,7 +64,7 @@ class Bench(QObject):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
-        self.session = Session()
+        self.session, self.asking = Session(), Asking()
         self._viewer = weakref.ref(viewer)
         self.indexing, self.spectra = Indexing(self.session), Spectra(self.session)
         self.ions = Ions(self.session, self._viewer, self.indexing)
@@ -79,15 +76,15 @@ class Bench(QObject):
         self.microscope = Microscope(self.session, self._viewer)
         self.comparison = Comparison(self.session, self._viewer)
         self.painting = Painting(self.session, self._viewer)
+        self.selection = Selection(self.session, self._viewer, self.ions)
+        self.selection.niche_changed.connect(self._on_niche)
+        self.projects = Projects(self, self._viewer)
         self._looks = (
+            self.projects,  # first: it keeps what there is before anything goes
             *(self.indexing, self.spectra, self.ions, self.neighbours, self.landmarking),
-            *(self.painting, self.microscope, self.comparison),
+            *(self.painting, self.microscope, self.comparison, self.selection),
         )
-        # napari hands the files of one drop over one by one.
-        self._drop = QTimer(self, singleShot=True, interval=DROP_MS)
-        self._first: Path | None = None
-        self._beside: list[Path] = []
-        """The first of a drop, None where it was not wanted, and those that wait until it is open."""
+        self.arrivals = Arrivals(self)
         self._runner = Runner()
         self._runner.progressed.connect(self._on_progress)
         self._job: Job | None = None
@@ -131,7 +128,10 @@ class Bench(QObject):
             if self.session.running == step:
                 self._take_back = partial(self.session.put, step, "", former)
             else:
+                told = self.session.error(step)
                 self.session.put(step, "", former)
+                if told:
+                    self.session.refuse(step, told)  # it was of the wish, which is gone
 
     def run_all(self) -> None:
         """Run every step that is not done yet, up to the niches."""
@@ -164,103 +164,47 @@ class Bench(QObject):
         for each in (self._runner, *self._looks):
             each.close()
 
-    def open_any(self, path: Path) -> None:
-        """Open what a user chose or dropped: a recipe, or either file of an imzML."""
-        if path.suffix.lower() in (".yaml", ".yml"):
-            self.open_recipe(path)
-        else:
-            self.open_path(path)
-
-    def open_path(self, path: Path) -> None:
-        """Open an imzML by either of its files; the one that is open or opening is not opened again.
-
-        Of several that come at once the first is the section, the others are shown beside it.
-        """
-        try:
-            path = imzml_beside(Path(path).absolute())
-        except MetimeError as error:
-            self.session.refuse("data", str(error))
-            return
-        known = self.session.value("data") is not None or self.session.running == "data"
-        former = self.session.get("ims", "path")
-        if (known and path == former) or (self._drop.isActive() and path == self._first):
-            return
-        if self._drop.isActive():
-            self._drop.start()
-            if self._first == former:
-                self.neighbours.open(path)
-            elif self._first is not None:
-                self._beside.append(path)
-            return
-        is_wanted = former in (None, path) or may_replace(self.session, path.name)
-        self._first = path if is_wanted else None
-        self._drop.start()  # only now: a question takes its time
-        if is_wanted:
-            self._go_over(ImsRecipe(path=path), partial(self.session.new_section, path))
-
-    def _go_over(self, ims: ImsRecipe, take_settings: Callable[[], None]) -> None:
-        """Go over to a section; what there is of another one stays until it is known that this one opens."""
-        former = self.session.get("ims", "path")
-        is_other = ims.path != former
-        self._beside = []
-
-        def go() -> None:
-            if is_other and former is not None:  # what came before any section stays with the first one
-                self._clear()
-            take_settings()
-            self.run("data")
-            for each in self._beside:
-                self.neighbours.open(each)
-
-        def take(ticket: Ticket, _: object) -> None:
-            self.session.stop(ticket)
-            go()
-
-        if is_other and (self.session.value("data") is not None or work_in(self.session)):
-            whole = ims.model_copy(update={"part": None})
-            self.start("data", lambda on_progress: open_from_recipe(whole, on_progress=on_progress), take)
-        else:
-            self.cancel()
-            go()
-
-    def open_sample(self) -> None:
-        """Simulate the built-in section where that has not been done yet, and open its recipe."""
-
-        def take(ticket: Ticket, path: Path) -> None:
-            if self.session.stop(ticket):
-                self.open_recipe(path)
-
-        self.start("data", lambda on_progress: sample_recipe(on_progress=on_progress), take)
-
-    def open_recipe(self, path: Path) -> None:
-        """Load a recipe and open its imzML; the other steps wait for the user with its settings."""
-        try:
-            recipe = load_recipe(path)
-            imzml_beside(recipe.ims.path)
-        except MetimeError as error:
-            self.session.refuse("data", str(error))
-            return
-        if may_replace(self.session, path.name):
-            self._go_over(recipe.ims, partial(self.load, recipe))
-
-    def load(self, recipe: Recipe) -> None:
-        """Take the settings of a recipe; what was there before goes."""
-        self.cancel()
-        self._drop.stop()
-        self._clear()
-        if recipe.ims.part == EACH_PART:
-            recipe = recipe.model_copy(update={"ims": recipe.ims.model_copy(update={"part": None})})
-            self.session.tell("data: part: each is for the command line; step 1 offers the parts one by one")
-        self.session.load(recipe)
-
     def fill(self, recipe: Recipe, result: SectionResult, source: CellTable) -> None:
         """Show a finished run as if its steps had been run here."""
         self.cancel()
-        self._clear()
+        self.clear()
         self.session.fill(recipe, result, source, parts=names_of_parts(recipe.ims, result.dataset))
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Show every result that the session has."""
         for step in STEPS:
-            self._show(step)
-        self._look_at(self.session.value("data"))
+            if self.session.value(step) is not None:
+                self._show(step)
+        opened = self.session.value("data")
+        if opened is not None:
+            self._look_at(opened)
+            self.landed.emit("data")
+
+    def save_project(self, folder: Path) -> None:
+        """Save all of the session into a folder; from now on it is kept there after each step."""
+        self.projects.save(folder)
+
+    def open_project(self, path: Path) -> None:
+        """Open a saved project, or work that was kept by itself, with all that was shown."""
+        self.projects.open(path)
+
+    def undo(self) -> None:
+        """Take back the last thing that a person did by hand."""
+        self._show_change("undo", self.session.undo() if self.painting.take() else None)
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        self._show_change("redo", self.session.redo() if self.painting.take() else None)
+
+    def _show_change(self, word: str, change: Change | None) -> None:
+        if change is None:
+            return
+        self.session.tell(f"{word}: {change.words}")
+        if change.what == "tissue":
+            self.painting.show()
+        elif change.what == "pairs":
+            self.landmarking.follow_change()
 
     def look_at_cells(self, path: Path, *, keep_roles: bool = False) -> None:
         """Say what a table was recognised as, list its cell types and propose their roles."""
@@ -280,6 +224,7 @@ class Bench(QObject):
                 self.session.why_roles = found.why
                 self.session.put("cells", "gates", found.gates)
                 if not keep_roles:
+                    self.session.history = self.session.history.without("roles")
                     self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
                 self.session.changed.emit("cells")
                 if found.problem:
@@ -327,7 +272,7 @@ class Bench(QObject):
         if isinstance(value, Opened):
             self._look_at(value)
         self.ions.follow()
-        self.session.tell(f"{ticket.step}: {in_one_line(value)}")
+        self.session.tell(f"{ticket.step}: {in_one_line(self.session.value(ticket.step)) or 'done'}")
         self.landed.emit(ticket.step)
         self._run_next()
 
@@ -367,7 +312,7 @@ class Bench(QObject):
             self.ions.prepare()
         self.neighbours.go_on()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         """Start over: no layer and no look at the former file is left."""
         layers.clear(self.viewer)
         for each in self._looks:
@@ -378,9 +323,7 @@ class Bench(QObject):
         layers.show(self.viewer, self.session, step)
         self.painting.land(step)
         self.comparison.land(step)
-        layer = layers.find(self.viewer, step)
-        if step == "niches" and isinstance(layer, Labels):
-            layer.events.selected_label.connect(self._on_niche)
+        self.selection.land(step)
 
     def compare_with(self, name: str) -> None:
         """Show the spectrum of a region over that of the section; an unknown name shows the mean alone."""
@@ -390,10 +333,9 @@ class Bench(QObject):
         elif name != self.spectra.region:
             self.spectra.show_region(name, mask)
 
-    def _on_niche(self) -> None:
-        layer = layers.find(self.viewer, "niches")
-        if isinstance(layer, Labels) and niche_name(layer.selected_label) in region_names(self.session):
-            self.compare_with(niche_name(layer.selected_label))
+    def _on_niche(self, label: int) -> None:
+        if label:
+            self.compare_with(niche_name(label))
 
     def _on_progress(self, job: Job, fraction: float, text: str) -> None:
         if job is self._job and self._ticket is not None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_metime.export.plots import Plot, shift_plot
 from napari_metime.export.words import number
+from napari_metime.gui.frame_table import Column, FrameView
 from napari_metime.gui.panels.step_panel import wrapped
-from napari_metime.gui.plots import new_plot
-from napari_metime.gui.tables import Column, FrameView
+from napari_metime.gui.plots import SaveButton, nearest_point, new_plot
 from napari_metime.ims import Recalibration
 
 SHIFT_COLOUR = "#6A91EC"
 CALIBRATION_COLUMNS = (
-    Column("lock_mz", "Lock m/z", lambda value: f"{value:.4f}"),
+    Column("lock_mz", "Lock m/z", lambda value: f"{value:.4f}", "The true m/z of the lock mass"),
     Column("before_ppm", "Before (ppm)", number, "Distance from the true m/z, median over the rows"),
     Column("after_ppm", "After (ppm)", number, "The same after the correction"),
 )
@@ -25,11 +26,17 @@ CALIBRATION_COLUMNS = (
 class CalibrationView(QWidget):
     """A sentence, and below it a table beside a plot."""
 
+    told = Signal(str)
+    """What is below the mouse, in words."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.table = FrameView(sortable=True)
+        self.table = FrameView("Lock masses")
         self.note = wrapped("", "plain")
-        self.plot = new_plot("pixel row", "shift (ppm)")
+        self.plot = new_plot("pixel row", "shift of m/z (ppm)", name="Shift of m/z along the rows")
+        self.save = SaveButton(self.shown_plot)
+        self._shift_ppm = np.empty(0)
+        self.plot.scene().sigMouseMoved.connect(self._on_moved)
         self._shift = self.plot.plot(pen=pg.mkPen(SHIFT_COLOUR, width=2))
         self.plot.addItem(pg.InfiniteLine(0, angle=0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DashLine)))
         below = QHBoxLayout()
@@ -39,7 +46,10 @@ class CalibrationView(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 6)
         box.setSpacing(4)
-        box.addWidget(self.note)
+        top = QHBoxLayout()
+        top.addWidget(self.note, 1)
+        top.addWidget(self.save, 0, Qt.AlignmentFlag.AlignTop)
+        box.addLayout(top)
         box.addLayout(below, 1)
 
     def show_recalibration(self, found: Recalibration) -> None:
@@ -52,5 +62,14 @@ class CalibrationView(QWidget):
         beside = self.table.verticalScrollBar().sizeHint().width() + 2 * self.table.frameWidth() + 4
         self.table.setFixedWidth(self.table.horizontalHeader().length() + beside)
         self.note.setText(found.note)
-        self._shift.setData(np.arange(found.shift_ppm.size), found.shift_ppm)
+        self._shift_ppm = np.asarray(found.shift_ppm, dtype=float)
+        self._shift.setData(np.arange(self._shift_ppm.size), self._shift_ppm)
         self.plot.autoRange()
+
+    def shown_plot(self) -> Plot | None:
+        """Return the shift along the rows, to be saved; None where there is none."""
+        return shift_plot(self._shift_ppm, SHIFT_COLOUR) if self._shift_ppm.size else None
+
+    def _on_moved(self, place: QPointF) -> None:
+        found = nearest_point(self.plot, place, np.arange(self._shift_ppm.size, dtype=float), self._shift_ppm)
+        self.told.emit("" if found is None else f"pixel row {found}: m/z shifted by {self._shift_ppm[found]:+.2f} ppm")

@@ -19,9 +19,9 @@ from napari_metime.section import CellTable, Role
 
 DRAWN: tuple[Role, ...] = ("tumor", "other", "suppressor", "effector")
 CELL_SIZE_UM = 14.0
-CELL_OPACITIES: Mapping[Role, float] = {"effector": 1.0, "suppressor": 0.8, "tumor": 0.35, "other": 0.35}
+CELL_OPACITIES: Mapping[Role, float] = {"effector": 1.0, "suppressor": 0.8, "tumor": 0.5, "other": 0.35}
 """The many must not cover the few, nor the niches below them."""
-TYPE_OPACITY, OTHER_TYPES_OPACITY = 0.85, 0.35
+TYPE_OPACITY, OTHER_TYPES_OPACITY = 0.85, 0.5
 MANY = 100_000
 """Cells from which their edges are not smoothed: that more than halves the time to draw them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from napari_metime.recipe import microscopy_channel, tissue_region
+from napari_metime.recipe import NichesRecipe, microscopy_channel, tissue_region
 
 Step = Literal["data", "tissue", "metabolites", "cells", "align", "niches", "export"]
 STEPS: tuple[Step, ...] = ("data", "tissue", "metabolites", "cells", "align", "niches", "export")
@@ -37,7 +37,7 @@ READS: Mapping[Step, tuple[tuple[str, str], ...]] = {
     "align": (("align", ""), ("cells", "pixel_size_um")),
     "niches": (
         ("section", "id"),
-        *(("niches", key) for key in ("domain", "radius_um", "n_permutations", "alpha", "max_rate_ratio")),
+        *(("niches", key) for key in NichesRecipe.model_fields),
         ("associations", "covariates"),
         ("hypotheses", "cutoffs"),
         ("seed", ""),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 NOT_ASSESSABLE_COLOUR = "#7F7F7F"
-TISSUE_COLOURS = {"dark": "#FFFFFF", "light": "#000000"}
-"""The outline of the tissue, by the kind of napari's theme: white is not seen on a white canvas."""
+TISSUE_COLOURS = {"dark": "#D0D0D0", "light": "#8C8C8C"}
+"""The outline of the tissue, by the kind of napari's theme: seen on its canvas, on dark pictures and on pale maps."""
 LEFT_OUT_COLOUR = "#D55E00"
 LYMPHOID_COLOUR = "#B388FF"
 SLOT_COLOURS = {"one": "#F2800D", "red": "#FF4B4B", "green": "#35D05A", "blue": "#5B8CFF"}
 """The places of ions; the layers have pure red, green and blue, these can be told on dark and light ground."""
 LANDMARK_COLOURS = {
     "dark": {"section": "#5CB8FF", "cells": "#FF9248"},
-    "light": {"section": "#003F86", "cells": "#7A2D00"},
+    "light": {"section": "#2E96EE", "cells": "#D9480F"},
 }
-"""Rings and their numbers, by the kind of napari's theme: what is read on a black canvas is not on a white one."""
+"""Rings and their numbers, by the kind of napari's theme: on a light canvas those of the
+section lie on a dark picture up to its edge, those of the cells beside it on white."""
 TYPE_COLOURS = ("#009E73", "#F0E442", "#56B4E9", "#D55E00", "#CC79A7", "#E69F00", "#0072B2")
-OTHER_TYPES_COLOUR = "#999999"
+OTHER_TYPES_COLOUR = "#707070"
 """Okabe and Ito's set, for cell types by their number of cells."""
 REGION_COLOURS = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"),

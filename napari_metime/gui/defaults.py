@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_metime.recipe import Recipe, RegionsRecipe
+from pydantic import BaseModel
+
+from napari_metime.recipe import Recipe
 
 
 def default_values() -> dict[str, Any]:
@@ -15,9 +17,13 @@ def default_values() -> dict[str, Any]:
         if model is None:
             values[name] = field.default
         else:
-            values[name] = {key: None if f.is_required() else f.default for key, f in model.items()}
+            values[name] = {key: None if f.is_required() else _plain(f.default) for key, f in model.items()}
     values["cells"]["roles"] = {}
-    values["tissue"]["regions"] = RegionsRecipe().model_dump()
     values["align"] = {"landmarks": None, "transform": "similarity"}  # cells seldom lie in section µm from the start
     values["section"]["id"] = ""
     return values
+
+
+def _plain(default: Any) -> Any:
+    """Return a default as a loaded recipe has it."""
+    return default.model_dump() if isinstance(default, BaseModel) else default

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QPushButton, QScrollArea, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
+from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_metime.gui import layers
 from napari_metime.gui.bench import Bench, bench_of
 from napari_metime.gui.chain import STEPS, Step
 from napari_metime.gui.docked import DockedWidget, disconnecting
 from napari_metime.gui.dropping import target_of
+from napari_metime.gui.drops import Drops, dropped_paths
+from napari_metime.gui.head import Head
+from napari_metime.gui.incoming import Incoming
+from napari_metime.gui.keys import add_keys, order_tab_by_sight
+from napari_metime.gui.later import later
 from napari_metime.gui.legend import Legend
+from napari_metime.gui.lower_dock import LowerDock
 from napari_metime.gui.panels.align import AlignPanel
 from napari_metime.gui.panels.cells import CellsPanel
 from napari_metime.gui.panels.data import DataPanel
@@ -61,6 +67,8 @@ class StepperDock(DockedWidget):
         self.session = self.bench.session
         self.panels: dict[Step, StepPanel] = {panel.step: panel(self.bench) for panel in PANELS}
         self.legend = Legend(self.session)
+        self.incoming = Incoming(self.bench, self.take_file, self.open_next)
+        self.drops = Drops(self)
         # The canvas has its size only once the docks have been laid out. A child, so that it ends with the dock.
         self._fit = QTimer(self, singleShot=True, interval=50)
         self._fit.timeout.connect(self.bench.fit_view)
@@ -69,27 +77,45 @@ class StepperDock(DockedWidget):
         self._connect(self.bench)
         self.setStyleSheet(style_sheet(self.bench.viewer.theme))
         self.bench.microscope.follow()
+        add_keys(self)
+        order_tab_by_sight(self)
         self.open_step("data")
         self.refresh("all")
+
+    @property
+    def open_panel(self) -> StepPanel | None:
+        """The step that is open, if any."""
+        return next((panel for panel in self.panels.values() if panel.is_open), None)
+
+    def open_next(self) -> None:
+        """Open the first step that is not done, where none tells an error."""
+        if not any(self.session.error(step) for step in STEPS):
+            self.open_step(next((step for step in STEPS if not self.session.is_current(step)), "export"))
+
+    def go_to_step(self, step: Step) -> None:
+        """Open a step and put the keyboard there."""
+        self.open_step(step)
+        self.panels[step].header.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def open_step(self, step: Step) -> None:
         """Open one step and fold the others."""
         for each, panel in self.panels.items():
             panel.set_open(each == step)
         # The new heights are known only after the layout has been redone.
-        QTimer.singleShot(0, self, lambda: self._scroll.ensureWidgetVisible(self.panels[step], 0, 0))
+        later(self, lambda: self._scroll.ensureWidgetVisible(self.panels[step], 0, 0))
 
     def refresh(self, step: str) -> None:
         """Show the session; ``all`` or one step."""
         for each, panel in self.panels.items():
             if step in ("all", each):
                 panel.refresh()
-        self.title.setText(self.session.get("section", "id") or "No section yet")
-        waiting = any(not self.session.is_current(each) for each in STEPS[:-1])
-        ready = self.session.is_current("data") and self.session.get("cells", "path") is not None
-        self.run_all.setVisible(ready and waiting)
-        self.run_all.setEnabled(self.session.running is None)
+        self.head.refresh()
         self.legend.refresh()
+
+    def can_run_all(self) -> bool:
+        """Whether there is a section with cells, and a step up to the niches that is not done."""
+        is_waiting = any(not self.session.is_current(each) for each in STEPS[:-1])
+        return is_waiting and self.session.is_current("data") and self.session.get("cells", "path") is not None
 
     def showEvent(self, event: QShowEvent) -> None:
         """Let the docks at the sides keep their full height; ours takes its width."""
@@ -98,6 +124,7 @@ class StepperDock(DockedWidget):
         if isinstance(main, QMainWindow):
             main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
             main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+            self.drops.watch(main.centralWidget())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files."""
@@ -106,8 +133,23 @@ class StepperDock(DockedWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
-        for url in event.mimeData().urls():
-            self.take_file(Path(url.toLocalFile()))
+        event.acceptProposedAction()
+        self.take_files(dropped_paths(event.mimeData()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let Enter press the button that has the focus, as Space does."""
+        focused = self.focusWidget()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QAbstractButton):
+            focused.click()
+            return
+        super().keyPressEvent(event)
+
+    def take_files(self, paths: Sequence[Path]) -> None:
+        """Hand files to the steps that they are for, in their order; what is none of ours is told in words."""
+        if len(paths) == 1:
+            self.take_file(paths[0])
+        else:
+            self.incoming.take(paths)
 
     def take_file(self, path: Path) -> None:
         """Hand a file to the step that it is for, and open that step."""
@@ -124,7 +166,7 @@ class StepperDock(DockedWidget):
         elif target == "landmarks":
             self._take_landmarks(path)
         else:
-            self.bench.open_any(path)
+            self.bench.arrivals.open_any(path)
 
     def _take_landmarks(self, path: Path) -> None:
         """Hand landmarks to step 5, which aligns by them then."""
@@ -136,26 +178,20 @@ class StepperDock(DockedWidget):
         self.session.put("align", "landmarks", path)
 
     def _build(self) -> None:
-        self.title = QElidingLabel()
-        looking(self.title, "title")
-        self.run_all = QPushButton("Run all")
-        looking(self.run_all, "link")
-        self.run_all.setToolTip("Run every step that is not done, up to the niches")
-        self.run_all.clicked.connect(self.bench.run_all)
-        top = QHBoxLayout()
-        top.setContentsMargins(10, 6, 6, 2)
-        top.addWidget(self.title, 1)
-        top.addWidget(self.run_all)
+        self.head = Head(self)
         steps = QWidget()
         column = QVBoxLayout(steps)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(6)
         for panel in self.panels.values():
             panel.open_requested.connect(self.open_step)
+            if isinstance(panel, DataPanel):
+                panel.files_chosen.connect(self.take_files)
             column.addWidget(panel)
         column.addStretch(1)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(steps)
         research = QLabel("For research use only")
@@ -164,10 +200,12 @@ class StepperDock(DockedWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        box.addLayout(top)
+        box.addWidget(self.head)
         box.addWidget(self._scroll, 1)
         box.addWidget(self.legend)
         box.addWidget(research)
+        for line in self.findChildren(QLineEdit):
+            line.setAcceptDrops(False)  # a file dropped on a field goes where all others go
 
     def _connect(self, bench: Bench) -> None:
         session, viewer = bench.session, bench.viewer
@@ -182,6 +220,7 @@ class StepperDock(DockedWidget):
         self.on_close(disconnecting(partial(session.refused.disconnect, missing_ok=True), self._on_refused))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
         self.on_close(disconnecting(viewer.canvas.events.size.disconnect, self._on_canvas_size))
+        self.on_close(self.incoming.end())
         self.on_close(bench.close)  # nothing runs on where nobody sees it
 
     def _on_progress(self, step: Step, fraction: float, text: str) -> None:
@@ -191,13 +230,15 @@ class StepperDock(DockedWidget):
         """Bring an error into sight, wherever the stepper stands."""
         if not self.panels[step].is_open:
             self.open_step(step)
-        QTimer.singleShot(0, self, lambda: self._scroll.ensureWidgetVisible(self.panels[step].error, 0, 12))
+        later(self, lambda: self._scroll.ensureWidgetVisible(self.panels[step].error, 0, 12))
 
     def _on_landed(self, step: Step) -> None:
         if step == "data":
-            show_lower_dock(self.bench)
+            later(self, partial(show_lower_dock, self.bench))  # layer and dock at once would keep the window waiting
             self._fit.start()
             self._settling.start()
+        if step == "niches":  # also where all steps were run from another one: here stands what was found
+            self.open_step("niches")
 
     def _on_cleared(self) -> None:
         """Begin another section at the beginning."""
@@ -224,8 +265,12 @@ def show_stepper(viewer: ViewerModel) -> StepperDock:
 
 def show_lower_dock(bench: Bench) -> None:
     """Open the lower dock of a viewer with a window, where it is not open."""
-    from napari_metime.gui.lower_dock import LowerDock
-
     window = getattr(bench.viewer, "window", None)
-    if window is not None and not any(isinstance(widget, LowerDock) for widget in window.dock_widgets.values()):
-        window.add_dock_widget(LowerDock(bench), name=LOWER_NAME, area="bottom")
+    if window is None or any(isinstance(widget, LowerDock) for widget in window.dock_widgets.values()):
+        return
+    lower = LowerDock(bench)
+    for dock in window.dock_widgets.values():
+        if isinstance(dock, StepperDock):
+            lower.setAcceptDrops(True)
+            dock.drops.watch(lower)
+    window.add_dock_widget(lower, name=LOWER_NAME, area="bottom")

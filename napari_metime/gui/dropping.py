@@ -10,10 +10,13 @@ from napari_metime.cells.delimited_formats import CELL_TABLE, find_table_columns
 from napari_metime.cells.files import recognise_file
 from napari_metime.errors import MetimeError
 from napari_metime.export.placed_landmarks import HEADER
+from napari_metime.project import is_project
 
-Target = Literal["recipe", "data", "cells", "landmarks", "microscopy"]
+Target = Literal["project", "recipe", "data", "cells", "landmarks", "microscopy"]
 TABLES = (".csv", ".tsv", ".txt", ".geojson", ".json", ".h5ad", ".parquet", ".geoparquet")
 DELIMITED = (".csv", ".tsv", ".txt")
+RECIPES = (".yaml", ".yml")
+SECTIONS = (".imzml", ".ibd")
 IMAGES = (".tif", ".tiff", ".btf")
 CELLS_IN_ZARR = ("tables", "table", "points", "shapes")
 """Folders of a SpatialData store, which no OME-Zarr image has."""
@@ -28,7 +31,9 @@ def target_of(path: Path, *, wants_cells: bool) -> Target:
         tells from the microscopy by its name
     """
     ending = path.suffix.lower()
-    if ending in (".yaml", ".yml"):
+    if is_project(path):
+        return "project"
+    if ending in RECIPES:
         return "recipe"
     if ending in TABLES:
         return "landmarks" if holds_landmarks(path) else "cells"
@@ -37,6 +42,12 @@ def target_of(path: Path, *, wants_cells: bool) -> Target:
     if ending == ".zarr" or (path.is_dir() and ending != ".imzml"):
         return "cells" if any((path / name).is_dir() for name in CELLS_IN_ZARR) else "microscopy"
     return "data"
+
+
+def is_known(path: Path) -> bool:
+    """Whether a file is of a kind that some step takes, by its name; what is in it is found out there."""
+    kinds = (*SECTIONS, *RECIPES, *TABLES, *IMAGES, ".zarr")
+    return path.suffix.lower() in kinds or path.is_dir() or is_project(path)
 
 
 def holds_landmarks(path: Path) -> bool:

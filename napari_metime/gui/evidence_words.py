@@ -5,7 +5,8 @@ Every column is optional: a table of an older run has fewer, and what it does no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from napari_metime.export.words import MISSING, is_known, number, plural
@@ -17,6 +18,11 @@ VERDICT_SIGNS: Mapping[str, str] = {"seen": "✓", "doubtful": "?", "not seen": 
 VERDICTS = tuple(VERDICT_SIGNS)
 OTHER_CHANNELS = "Further m/z and images"
 ORIGINS = {"the review": "Named in the review.", "our extension": "Our extension: the review does not name it."}
+
+
+ELSEWHERE = "; channels.csv says why of each"
+"""How the reason of an axis points at its members; the window says their reasons themselves."""
+MAX_REASONS = 3
 
 
 def axis_words(axis: str) -> str:
@@ -73,10 +79,13 @@ def ratio_sentences(row: Row) -> list[str]:
     return [sentence for sentence in told if sentence]
 
 
-def axis_sentences(row: Row) -> list[str]:
-    """Say of what members an axis was scored, or why not."""
+def axis_sentences(row: Row, reasons: Sequence[str] = ()) -> list[str]:
+    """Say of what members an axis was scored, or why not; ``reasons`` are those of its members."""
     members, coverage = row.get("members"), row.get("coverage")
-    told = [_reason(row)]
+    told = [_sentence(_text(row, "reason").removesuffix(ELSEWHERE))]
+    if _text(row, "reason").endswith(ELSEWHERE):
+        counted = Counter(reason for reason in reasons if reason).most_common(MAX_REASONS)
+        told += [f"{plural(n, 'member')}: {_sentence(reason)}" for reason, n in counted]
     if _text(row, "status") == "scored" and isinstance(members, list | tuple):
         of = f" of the {row['n_can_show']:.0f} that this file can show" if is_known(row.get("n_can_show")) else ""
         told.append(f"Scored from {plural(len(members), 'member')}{of}: {', '.join(map(str, members))}.")

@@ -48,7 +48,7 @@ def read_imzml(path: str | Sequence[str]) -> list[LayerData]:
         return [_tic_layer(Path(paths[0]))]
     dock = open_dock(viewer)
     for each in paths:
-        dock.bench.open_path(Path(each))
+        dock.bench.arrivals.open_path(Path(each))
     dock.open_step("data")
     return NO_LAYER
 
@@ -80,7 +80,7 @@ def open_sample() -> list[LayerData]:
         path = sample_recipe(on_progress=lambda done, _: bar.update(max(int(100 * done) - bar.n, 0)))
     recipe, viewer = load_recipe(path), napari.current_viewer()
     if viewer is not None:
-        open_dock(viewer).bench.open_recipe(path)
+        open_dock(viewer).bench.arrivals.open_recipe(path)
     return [_tic_layer(recipe.ims.path)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 from napari_metime.gui.session import Session
@@ -89,7 +90,9 @@ class Indexing(QObject):
 
     def close(self) -> None:
         """Stop and wait until no thread is left."""
-        self.cancel()
+        # Where the program ends with its window open, Qt takes objects away in any order.
+        if isalive(self):  # type: ignore[no-untyped-call]
+            self.cancel()
         self._runner.close()
 
     def _forget(self) -> None:

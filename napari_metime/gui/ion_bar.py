@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from napari_metime.gui.colours import SLOT_COLOURS
-from napari_metime.gui.forms import PlainSpinBox, ignore_wheel
+from napari_metime.gui.editors import PlainSpinBox, ignore_wheel
 from napari_metime.gui.ion_layers import SLOTS, Slot
 from napari_metime.gui.ions import Ions, IonWindow
 from napari_metime.gui.session import Session
@@ -51,10 +51,10 @@ class IonBar(QWidget):
         opened = self._session.value("data")
         low, high = (np.nan, np.nan) if opened is None else opened.dataset.mz_range
         self.setEnabled(bool(np.isfinite([low, high]).all()))  # a file without points has no range
-        if not self.isEnabled():
-            return
         window, (tolerance, unit) = self._ions.window, self._ions.tolerance
         with QSignalBlocker(self.mz), QSignalBlocker(self.slider), QSignalBlocker(self.tolerance):
+            if not self.isEnabled():
+                low = high = 0.0
             self.mz.setRange(low, high)
             self.mz.setValue(low if window is None else window.mz)
             self.slider.setValue(0 if window is None else round(SLIDER_STEPS * (window.mz - low) / (high - low or 1.0)))

@@ -7,66 +7,72 @@ from typing import Literal
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui import layers
+from napari_metime.gui.channel_look import explain, title_of
 from napari_metime.gui.layers import KEY
 from napari_metime.gui.made import Opened
-from napari_metime.gui.niche_layers import NICHE_MAPS
+from napari_metime.gui.normalizing import known_tissue
 from napari_metime.gui.session import Session
+from napari_metime.gui.sight import bring_into_sight
 
 Slot = Literal["one", "red", "green", "blue"]
 SLOTS: tuple[Slot, ...] = ("one", "red", "green", "blue")
-NAMES: Mapping[Slot, str] = {"red": "ion red", "green": "ion green", "blue": "ion blue"}
 KEPT_COLORMAPS = ("cyan", "magenta", "yellow", "bop orange", "bop purple")
-COVERING = ("channel", "normalization", *NICHE_MAPS)
 
 
 def show_ion(
-    viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[np.float32], title: str, *, alone: bool
+    viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[np.float32], named: str, unit: str, *, alone: bool
 ) -> None:
     """Show an ion image in the layer of its slot, which is used again for the next one.
 
-    ``title`` is what the one ion is called, with its unit; ``alone`` says whether it is in sight, or the three colours.
+    Where nothing has changed, a contrast that a person has set stays.
+
+    Parameters
+    ----------
+    named : what the ion is called
+    unit : of its intensities, which stays with the layer: the settings may change
+    alone : whether the one ion is in sight, or the three colours
     """
     opened: Opened = session.value("data")
+    is_found = bool((image > 0).any())
+    title = title_of(named, unit, is_found=is_found)
     limits = contrast_limits(image, _inside(session))
     layer = layers.find(viewer, "ion", slot)
     if isinstance(layer, Image) and layer.data.shape == image.shape:
         layer.data = image
-        if slot == "one":
-            layer.name = title
         if tuple(layer.scale) != opened.dataset.grid.spacing_um:
             layer.scale = opened.dataset.grid.spacing_um
-        _set_limits(layer, image, limits)
-        if not layer.visible:
-            show_mode(viewer, alone=alone)
-        return
-    is_one = slot == "one"
-    layer = Image(
-        image,
-        name=title if is_one else NAMES[slot],
-        colormap="inferno" if is_one else slot,
-        blending="translucent" if is_one else "additive",
-        contrast_limits=limits,
-        metadata={KEY: "ion", "channel": slot},
-        **layers.on_grid(opened.dataset.grid),
-    )
-    layer.colorbar.visible = layer.name_overlay.visible = is_one
-    layers.put(viewer, layer)
-    show_mode(viewer, alone=alone)
+        if layer.metadata["limits"] != limits or layer.metadata["of"] != title:
+            _set_limits(layer, image, limits)
+    else:
+        layer = Image(
+            image,
+            colormap="inferno" if slot == "one" else slot,
+            blending="translucent" if slot == "one" else "additive",
+            contrast_limits=limits,
+            metadata={KEY: "ion", "channel": slot},
+            **layers.on_grid(opened.dataset.grid),
+        )
+        layer.visible = False
+        layers.put(viewer, layer)
+    layer.metadata.update(limits=limits, of=title, unit=unit)
+    explain(layer, title, is_found=is_found, has_others=slot != "one")
+    if not layer.visible:
+        show_mode(viewer, alone=alone)
 
 
 def show_mode(viewer: ViewerModel, *, alone: bool) -> None:
-    """Show either the one ion or the three colours; what would cover or tint them stays, but unseen."""
-    for layer in viewer.layers:
-        kind, slot = layer.metadata.get(KEY), layer.metadata.get("channel")
-        if kind == "ion":
-            layer.visible = (slot == "one") == alone
-        elif kind in COVERING or (not alone and kind == "tic") or (alone and kind == "kept"):
-            layer.visible = False
+    """Show either the one ion or the three colours, with what was kept beside them; where there is none, nothing."""
+    ions = [layer for layer in viewer.layers if layer.metadata.get(KEY) == "ion"]
+    shown = [layer for layer in ions if (layer.metadata["channel"] == "one") == alone]
+    if shown and not alone:
+        shown = [layer for layer in viewer.layers if layer.metadata.get(KEY) == "kept" and layer.visible] + shown
+    if shown:
+        bring_into_sight(viewer, *shown, has_gaps=not alone)
 
 
 def remove_ion(viewer: ViewerModel, slot: Slot) -> None:
@@ -76,27 +82,33 @@ def remove_ion(viewer: ViewerModel, slot: Slot) -> None:
         viewer.layers.remove(layer)
 
 
-def keep_ion(viewer: ViewerModel, slot: Slot, name: str) -> None:
-    """Copy the ion of a slot into a coloured layer of its own, named as the channel that it would be."""
-    layer = layers.find(viewer, "ion", slot)
-    if layer is None:
+def keep_ion(viewer: ViewerModel, layer: Layer | None, name: str, named: str) -> None:
+    """Copy the image of a layer into a coloured one of its own; nothing where a person has removed that layer.
+
+    Parameters
+    ----------
+    name : of the channel that it would be
+    named : what it is called; its unit is that which its image was made in
+    """
+    if not isinstance(layer, Image):
         return
+    unit = layer.metadata["unit"]
     used = [other.colormap.name for other in viewer.layers if other.metadata.get(KEY) == "kept"]
-    layers.put(
-        viewer,
-        Image(
-            layer.data,
-            name=name,
-            colormap=min(KEPT_COLORMAPS, key=used.count),
-            blending="additive",
-            contrast_limits=layer.contrast_limits,
-            visible=slot != "one",
-            metadata={KEY: "kept", "channel": name},
-            scale=layer.scale,
-            translate=layer.translate,
-            **layers.MICROMETRES,
-        ),
+    kept = Image(
+        layer.data,
+        colormap=min(KEPT_COLORMAPS, key=used.count),
+        blending="additive",
+        contrast_limits=layer.contrast_limits,
+        visible=layer.blending == "additive",
+        metadata={KEY: "kept", "channel": name, "unit": unit},
+        scale=layer.scale,
+        translate=layer.translate,
+        **layers.MICROMETRES,
     )
+    explain(kept, title_of(named, unit), has_others=True)
+    layers.put(viewer, kept)
+    if kept.visible:
+        layers.activate(viewer, kept)
 
 
 def images_in_sight(viewer: ViewerModel, names: Mapping[Slot, str]) -> dict[str, NDArray[np.float32]]:
@@ -115,28 +127,22 @@ def remove_kept(viewer: ViewerModel) -> None:
 def show_normalization(viewer: ViewerModel, session: Session, vector: NDArray[np.float64], name: str) -> None:
     """Show what each pixel is divided by, for quality control."""
     image = vector.astype(np.float32)
-    layers.put(
-        viewer,
-        Image(
-            image,
-            name=f"normalisation ({name})",
-            colormap="viridis",
-            contrast_limits=contrast_limits(image, _inside(session)),
-            metadata={KEY: "normalization"},
-            **layers.on_grid(session.value("data").dataset.grid),
-        ),
+    layer = Image(
+        image,
+        colormap="viridis",
+        contrast_limits=contrast_limits(image, _inside(session)),
+        metadata={KEY: "normalization"},
+        **layers.on_grid(session.value("data").dataset.grid),
     )
-    for layer in viewer.layers:
-        if layer.metadata.get(KEY) in ("ion", "channel", "coldness", "not assessable"):
-            layer.visible = False
-    layers.find(viewer, "normalization").visible = True
+    explain(layer, f"normalisation ({name})")
+    layers.put(viewer, layer)
+    bring_into_sight(viewer, layer)
 
 
 def _inside(session: Session) -> NDArray[np.bool_]:
     """Where contrast is judged: on the tissue, where that is known."""
-    if session.is_current("tissue"):
-        return np.asarray(session.value("tissue").mask)
-    return np.asarray(session.value("data").dataset.measured)
+    tissue = known_tissue(session)
+    return np.asarray(session.value("data").dataset.measured if tissue is None else tissue.mask)
 
 
 def _set_limits(layer: Image, image: NDArray[np.float32], limits: tuple[float, float]) -> None:

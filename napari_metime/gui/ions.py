@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Layer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_metime.errors import MetimeError
-from napari_metime.gui import ion_layers
+from napari_metime.gui import ion_layers, layers
 from napari_metime.gui.channel_look import intensity_unit
 from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.ion_layers import SLOTS, Slot
@@ -26,7 +27,7 @@ from napari_metime.gui.session import Session
 from napari_metime.gui.worker import Latest, Outcome
 from napari_metime.ims import extract_ions
 from napari_metime.recipe import ImsRecipe
-from napari_metime.section import Progress
+from napari_metime.section import ChannelSet, Progress
 
 Unit = Literal["ppm", "Da"]
 
@@ -60,6 +61,7 @@ class _Found:
     images: Mapping[Slot, NDArray[np.float32]]
     key: Key
     scaling: Vector | None
+    unit: str
 
 
 class Ions(QObject):
@@ -86,6 +88,8 @@ class Ions(QObject):
         self.target: Slot = "one"
         self.windows: dict[Slot, IonWindow] = {}
         self._due: set[Slot] = set()
+        self._shown_as = ""
+        """The channel that the one ion is; empty where it has a layer of its own."""
 
     @property
     def tolerance(self) -> tuple[float, Unit]:
@@ -152,6 +156,9 @@ class Ions(QObject):
             self.windows[slot] = one  # the first colour takes the ion in sight
             self._due.add(slot)
             self._ask()
+        elif slot == "one" and one is not None and self._shown_as:
+            self._due.add(slot)  # it was in sight as a channel, and will be again
+            self._ask()
         self.target = slot
         viewer = self._viewer()
         if viewer is not None:
@@ -190,7 +197,7 @@ class Ions(QObject):
         viewer, window = self._viewer(), self.window
         if viewer is None or window is None:
             return
-        ion_layers.keep_ion(viewer, self.target, window.name)
+        ion_layers.keep_ion(viewer, self._layer(self.target), window.name, f"kept {_named('one', window)}")
         if self.target != "one":
             self.clear(self.target)
 
@@ -253,6 +260,7 @@ class Ions(QObject):
             self.told.emit(str(error))
             return
         self._asked_key = key
+        unit = intensity_unit(self._session.get("ims", "normalize"))
 
         def work(on_progress: Progress) -> _Found:
             scaling = known if key == known_key else make_scaling(on_progress)
@@ -268,7 +276,7 @@ class Ions(QObject):
                 ).images[0]
                 for slot, window in windows.items()
             }
-            return _Found(images, key, scaling)
+            return _Found(images, key, scaling, unit)
 
         self._latest.ask(work, partial(self._land, opened, windows))
         self.asked.emit(bool(self._due))
@@ -287,12 +295,38 @@ class Ions(QObject):
         for slot, image in found.images.items():
             if self.windows.get(slot) is windows[slot]:
                 self._due.discard(slot)
-                title = _title(windows[slot], self._session.get("ims", "normalize"))
-                ion_layers.show_ion(viewer, self._session, slot, image, title, alone=self.target == "one")
+                self._put(viewer, slot, windows[slot], image, found.unit)
                 self.landed.emit(slot)
         self.asked.emit(bool(self._due))
 
+    def _put(self, viewer: ViewerModel, slot: Slot, window: IonWindow, image: NDArray[np.float32], unit: str) -> None:
+        """Put an image into the layer of its slot; what is a channel already is shown as that, not twice."""
+        self._shown_as = _channel_of(image, self._session) if slot == self.target == "one" else ""
+        if self._shown_as:
+            ion_layers.remove_ion(viewer, slot)
+            layers.show_channel(viewer, self._session, self._shown_as)
+            return
+        named = _named(slot, window)
+        ion_layers.show_ion(viewer, self._session, slot, image, named, unit, alone=self.target == "one")
 
-def _title(window: IonWindow, normalize: str) -> str:
-    """Name the ion in sight, with the unit of its colour bar."""
-    return f"{window.label} {window.mz:.4f} ({intensity_unit(normalize)})"
+    def _layer(self, slot: Slot) -> Layer | None:
+        """Return the layer in which the ion of a slot is shown."""
+        viewer = self._viewer()
+        found = None if viewer is None else layers.find(viewer, "ion", slot)
+        if viewer is None or found is not None or slot != "one" or not self._shown_as:
+            return found
+        return layers.find(viewer, "channel", self._shown_as)
+
+
+def _named(slot: Slot, window: IonWindow) -> str:
+    """Name an ion, with its colour where there are three."""
+    whose = ("" if slot == "one" else f"{slot}: ") + ("" if window.label == "ion" else f"{window.label} ")
+    return f"{whose}m/z {window.mz:.4f}"
+
+
+def _channel_of(image: NDArray[np.float32], session: Session) -> str:
+    """Return the channel that has this very image; empty where none has, or where the channels are out of date."""
+    found: ChannelSet | None = session.value("metabolites") if session.is_current("metabolites") else None
+    ions = () if found is None else (channel for channel in found.channels if channel.kind == "ion")
+    is_found = bool((image > 0).any())
+    return next((ion.name for ion in ions if is_found and np.array_equal(ion.image, image, equal_nan=True)), "")

@@ -108,8 +108,16 @@ class Landmarking(QObject):
             self.change(pairs.on_cells(float(x[0]), float(y[0])))
 
     def undo(self) -> None:
-        """Take the last half or pair back."""
-        self.change(self._session.pairs.undone())
+        """Take the last half back, else the last change of the pairs."""
+        if self._session.pairs.waiting is not None:
+            self.change(self._session.pairs.without_half())
+        elif self._session.undo("pairs") is not None:
+            self.follow_change()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return self._session.pairs.waiting is not None or self._session.history.last("pairs") is not None
 
     def remove(self, index: int) -> None:
         """Leave a pair out."""
@@ -118,10 +126,14 @@ class Landmarking(QObject):
     def change(self, pairs: Pairs) -> None:
         """Take other pairs, and show them."""
         if pairs != self._session.pairs:
-            self._take_turn(True)
             self._session.set_pairs(pairs)
-            self.mend()
-            self.show()
+            self.follow_change()
+
+    def follow_change(self) -> None:
+        """Show the pairs after a change of them."""
+        self._take_turn(True)
+        self.mend()
+        self.show()
 
     def mend(self) -> None:
         """Take away what was told of the step, as its cause may be gone; the next run tells what is left."""
@@ -223,7 +235,7 @@ class Landmarking(QObject):
         """Take no more clicks; a half that waits is none."""
         self._session.is_placing = self.is_out_of_turn = False
         if self._session.pairs.waiting is not None:
-            self._session.pairs = self._session.pairs.undone()
+            self._session.pairs = self._session.pairs.without_half()
 
     def _take_turn(self, is_in_turn: bool) -> None:
         if self.is_out_of_turn == is_in_turn:

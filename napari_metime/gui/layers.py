@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
-from napari.utils import DirectLabelColormap
+from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui.cell_layers import cells_layer, recolour
 from napari_metime.gui.chain import Step
-from napari_metime.gui.channel_look import look_of, unit_of
+from napari_metime.gui.channel_look import explain, has_values, look_of, shown_image, title_of, unit_of
 from napari_metime.gui.colours import LEFT_OUT_COLOUR, TISSUE_COLOURS
 from napari_metime.gui.frame import KEY as KEY
 from napari_metime.gui.frame import MICROMETRES as MICROMETRES
 from napari_metime.gui.landmark_layers import landmark_layers, recolour_rings
 from napari_metime.gui.made import Opened
-from napari_metime.gui.niche_layers import NICHE_KINDS, NICHE_MAPS, label_colours, niche_layers
+from napari_metime.gui.niche_layers import NICHE_KINDS, NICHE_MAPS, label_colours, niche_colours, niche_layers
 from napari_metime.gui.region_layer import KIND as REGIONS
 from napari_metime.gui.region_layer import region_layer, show_names
 from napari_metime.gui.session import Session
-from napari_metime.section import Alignment, Grid, Tissue
+from napari_metime.gui.sight import MADE_WAY, bring_into_sight
+from napari_metime.gui.sight import activate as activate
+from napari_metime.section import Alignment, Channel, Grid, Tissue, label_of
 
 ORDER = (
     "microscopy",
@@ -48,8 +50,8 @@ ORDER = (
     "comparison",
     "landmarks",
 )
-COVERING = ("channel", "normalization", "ion", "kept", *NICHE_MAPS, REGIONS)
-"""What hides a channel, or would be hidden by it."""
+TIC_COLOURS = Colormap(["#000000", "#999999"], name="dim grey", nan_color=(0, 0, 0, 0))
+"""Opaque, as black and white would let no cell stand out and a paler one would be washed out on a light canvas."""
 
 
 def on_grid(grid: Grid) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def on_grid(grid: Grid) -> dict[str, Any]:
 def tic_layer_data(opened: Opened) -> tuple[NDArray[np.float32], dict[str, Any], str]:
     """Return the layer of the total ion current as napari's reader hooks hand it over."""
     limits = contrast_limits(opened.tic, opened.dataset.measured)
-    shown = {"name": "TIC", "colormap": "gray", "contrast_limits": limits, "opacity": 0.6, "metadata": {KEY: "tic"}}
+    shown = {"name": "TIC", "colormap": TIC_COLOURS, "contrast_limits": limits, "metadata": {KEY: "tic"}}
     return opened.tic, {**shown, **on_grid(opened.dataset.grid)}, "image"
 
 
@@ -86,34 +88,36 @@ def show(viewer: ViewerModel, session: Session, step: Step) -> None:
 
 
 def show_channel(viewer: ViewerModel, session: Session, name: str) -> None:
-    """Show the image of one channel; what would hide it or be hidden by it stays, but unseen."""
+    """Bring the image of one channel into sight; a name that is no channel's changes nothing."""
+    channel = _channels(session).get(name)
+    if channel is not None:
+        bring_into_sight(viewer, _put_channel(viewer, session, channel), has_gaps=channel.is_logarithmic)
+
+
+def _channels(session: Session) -> dict[str, Channel]:
     found = session.value("metabolites")
-    channel = None if found is None else next((c for c in found.channels if c.name == name), None)
-    if channel is None:
-        return
-    for other in viewer.layers:
-        kind = other.metadata.get(KEY)
-        if kind in COVERING or (kind == "tic" and channel.is_logarithmic):  # what has no ratio is no grey of the TIC
-            other.visible = False
-    former = find(viewer, "channel", name)
-    if former is not None and former.data is channel.image:
-        former.visible = True
-        return
-    unit = unit_of(channel, session.made_with("metabolites", "ims", "normalize"))
+    return {} if found is None else {channel.name: channel for channel in found.channels}
+
+
+def _put_channel(viewer: ViewerModel, session: Session, channel: Channel) -> Layer:
+    """Return the layer of a channel: the one that is there, where its image is still the same."""
+    former = find(viewer, "channel", channel.name)
     tissue: Tissue = session.value("tissue")
-    look = look_of(channel, tissue.mask)
+    image = shown_image(channel, tissue.mask)
+    if former is not None and np.array_equal(former.data, image, equal_nan=True):
+        return former
+    unit = unit_of(channel, session.made_with("metabolites", "ims", "normalize"))
+    look, is_found = look_of(channel, tissue.mask), has_values(channel, image)
     layer = Image(
-        channel.image,
-        name=f"{name} ({unit})" if unit else name,
+        image,
         colormap=look.colormap,
         contrast_limits=look.limits,
-        metadata={KEY: "channel", "channel": name},
+        metadata={KEY: "channel", "channel": channel.name, "unit": unit},
         **on_grid(session.value("data").dataset.grid),
     )
-    layer.colorbar.visible = True
-    layer.name_overlay.visible = True  # the colour bar itself has no place for its unit
+    explain(layer, title_of(label_of(channel.name), unit, is_found=is_found), is_found=is_found)
     put(viewer, layer)
-    layer.visible = True
+    return layer
 
 
 def show_neighbour(viewer: ViewerModel, found: Opened, path: Path, origin_um: tuple[float, float]) -> None:
@@ -141,13 +145,17 @@ def show_mask(layer: Labels, mask: NDArray[np.bool_]) -> None:
         layer.refresh()
 
 
-def select_niche(viewer: ViewerModel, label: int, centre_um: tuple[float, float], size_um: float) -> None:
-    """Fly to a niche and select its label."""
+def mark_niche(viewer: ViewerModel, label: int) -> None:
+    """Select the label of a niche and let the others fade; with 0 none is selected and none fades."""
     layer = find(viewer, "niches")
-    if layer is None:
-        return
-    layer.selected_label = label
-    viewer.layers.selection.active = layer
+    if isinstance(layer, Labels):
+        layer.selected_label = label  # first: other colours make the layer tell its label again
+        layer.colormap = niche_colours(layer.features, label)
+
+
+def fly_to_niche(viewer: ViewerModel, centre_um: tuple[float, float], size_um: float) -> None:
+    """Fly to a niche."""
+    activate(viewer, find(viewer, "niches"))
     camera = viewer.scene.camera
     camera.center = (0.0, *centre_um)
     height, width = viewer.canvas.size
@@ -169,7 +177,7 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
         tissue.mask.astype(np.uint8),
         name="tissue",
         colormap=_tissue_colours(viewer),
-        opacity=0.6,
+        opacity=1.0,
         metadata={KEY: "tissue"},
         **on_grid(session.value("data").dataset.grid),
     )
@@ -196,7 +204,10 @@ def show_regions(viewer: ViewerModel, session: Session) -> None:
     elif isinstance(former, Labels) and np.array_equal(former.data, regions.labels):
         show_names(former, regions)
     else:
-        put(viewer, region_layer(regions, on_grid(session.value("data").dataset.grid)))
+        layer = region_layer(regions, on_grid(session.value("data").dataset.grid))
+        put(viewer, layer)
+        if former is None:
+            bring_into_sight(viewer, layer)
 
 
 def show_left_out(viewer: ViewerModel, session: Session) -> None:
@@ -213,18 +224,14 @@ def show_left_out(viewer: ViewerModel, session: Session) -> None:
 
 
 def _show_channels(viewer: ViewerModel, session: Session) -> None:
-    names = [channel.name for channel in session.value("metabolites").channels]
-    others = {layer: layer.visible for layer in viewer.layers if layer.metadata.get(KEY) != "channel"}
-    shown = [layer.metadata["channel"] for layer in viewer.layers if layer.metadata.get(KEY) == "channel"]
-    for name in shown:
-        if name in names:
-            visible = find(viewer, "channel", name).visible
-            show_channel(viewer, session, name)
-            find(viewer, "channel", name).visible = visible
+    """Renew the channels that have a layer, as much in sight as they are."""
+    channels = _channels(session)
+    for layer in [layer for layer in viewer.layers if layer.metadata.get(KEY) == "channel"]:
+        channel = channels.get(layer.metadata["channel"])
+        if channel is None:
+            viewer.layers.remove(layer)
         else:
-            viewer.layers.remove(find(viewer, "channel", name))
-    for layer, visible in others.items():  # what a chosen channel would hide was not chosen away here
-        layer.visible = visible
+            _put_channel(viewer, session, channel)
 
 
 def _show_cells(viewer: ViewerModel, session: Session) -> None:
@@ -268,21 +275,28 @@ def remove(viewer: ViewerModel, kind: str) -> None:
 
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
     made = niche_layers(session.value("niches"), on_grid(session.value("data").dataset.grid))
-    divided = find(viewer, REGIONS)
-    if divided is not None and find(viewer, "niches") is None:
-        divided.visible = False  # or they would colour the map of coldness
+    is_first = find(viewer, "coldness") is None
     for layer in made:
         put(viewer, layer)
     for kind in set(NICHE_KINDS).difference(layer.metadata[KEY] for layer in made):
         remove(viewer, kind)
+    if is_first:  # later a person may have chosen to see something else
+        bring_into_sight(viewer, *[layer for layer in made if layer.metadata[KEY] == "coldness"], has_gaps=True)
 
 
 def put(viewer: ViewerModel, layer: Layer) -> None:
-    """Put a layer in its place of the order; one of ours of the same kind and channel makes way."""
+    """Put a layer in its place of the order; one of ours of the same kind and channel makes way.
+
+    What a person did to that one stays: whether it is in sight, how opaque it is, and a name of their own.
+    """
     former = find(viewer, layer.metadata[KEY], layer.metadata.get("channel"))
     active = viewer.layers.selection.active
+    layer.metadata["title"] = layer.name
     if former is not None:
         layer.visible, layer.opacity = former.visible, former.opacity
+        layer.metadata.update({MADE_WAY: True} if MADE_WAY in former.metadata else {})
+        if former.name != former.metadata.get("title", former.name):
+            layer.name = former.name
         viewer.layers.remove(former)
     rank = ORDER.index(layer.metadata[KEY])
     above = [i for i, other in enumerate(viewer.layers) if ORDER.index(other.metadata.get(KEY, "tic")) > rank]

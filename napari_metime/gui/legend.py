@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPaintEvent
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from superqt import QElidingLabel, QFlowLayout
 
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.words import plural
@@ -32,20 +32,18 @@ class Legend(QWidget):
         self.lymphoid = _line([("lymphoid structure", LYMPHOID_COLOUR)])
         self.inflamed = _line([("inflamed region", ROLE_COLOURS["effector"])])
         self.coldness = ColdnessBar()
-        grades = QHBoxLayout()
-        grades.setSpacing(10)
-        for widget in self.grades.values():
-            grades.addWidget(widget)
-        grades.addStretch(1)
+        outlines = QFlowLayout()
+        outlines.setContentsMargins(0, 0, 0, 0)
+        outlines.setHorizontalSpacing(10)
+        outlines.setVerticalSpacing(4)
+        for widget in (*self.grades.values(), self.lymphoid, self.inflamed, self.left_out):
+            outlines.addWidget(widget)
         box = QVBoxLayout(self)
         box.setContentsMargins(10, 6, 10, 4)
         box.setSpacing(4)
         box.addWidget(self.roles)
         box.addWidget(self.types)
-        box.addLayout(grades)
-        box.addWidget(self.left_out)
-        box.addWidget(self.lymphoid)
-        box.addWidget(self.inflamed)
+        box.addLayout(outlines)
         box.addWidget(self.coldness)
         self.refresh()
 

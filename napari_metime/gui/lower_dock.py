@@ -3,69 +3,154 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_metime.gui import layers
 from napari_metime.gui.associations import AssociationView
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.calibration import CalibrationView
 from napari_metime.gui.chain import Step
+from napari_metime.gui.channel_look import unit_of
 from napari_metime.gui.docked import DockedWidget, disconnecting
+from napari_metime.gui.gradient_plot import GradientPlot
+from napari_metime.gui.in_turn import InTurn
 from napari_metime.gui.made import Opened
 from napari_metime.gui.metabolite_tab import MetaboliteTab
-from napari_metime.gui.plots import GradientPlot, follow_theme
-from napari_metime.gui.regions import niche_name
+from napari_metime.gui.mouse import on_mouse, on_move, stop_listening
+from napari_metime.gui.niche_tab import NicheTab
+from napari_metime.gui.plots import PlotSaver, follow_theme
+from napari_metime.gui.readings import cell_at, cell_words, niche_words, pixel_at, place_words
 from napari_metime.gui.spectrum_tab import SpectrumTab
 from napari_metime.gui.style import style_sheet
-from napari_metime.gui.tables import FrameView, region_columns, region_frame
-from napari_metime.section import ChannelSet, NicheResult
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
+from napari_metime.section import ChannelSet, NicheResult, label_of
 
 EMPTY = {
     "Spectrum": "The spectrum of the section stands here once a file is open. Click a peak to see where its ion is.",
     "Calibration": "Step 1 can correct the m/z of a file against lock masses (More settings, Recalibrate); "
     "what came of it stands here.",
-    "Regions": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
+    "Niches": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
     "Gradient": "How cells and metabolites change with the distance from a niche, and across the tumour margin, stands "
     "here after step 6.",
     "Association": "Which channels go with coldness stands here after step 6: how strongly, how surely, and which "
     "could not be tested.",
 }
-MIN_HEIGHT, START_HEIGHT = 230, 290
+LATER: dict[str, type[QWidget]] = {
+    "Calibration": CalibrationView,
+    "Niches": NicheTab,
+    "Gradient": GradientPlot,
+    "Association": AssociationView,
+}
+"""Tabs that are made and filled one a turn of the event loop, or as soon as somebody looks at one: together they would
+keep the window waiting."""
+HINT = "Point at the image or at a plot: its value stands here, with its unit."
+MIN_HEIGHT, START_HEIGHT, SHARE = 240, 310, 0.28
+"""In pixels, and of the height of the window. Our own choice."""
+CELL_REACH_PX = 7.0
+"""How far beside a cell a click still means it, on the screen. Our own choice."""
+
+
+_View = TypeVar("_View", bound=QWidget)
 
 
 class LowerDock(DockedWidget):
-    """Tables and plots of a viewer's session."""
+    """Tables and plots of a viewer's session, and one line that says what the mouse points at."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
         self.setObjectName("metime")
         self.bench, self.session = bench, bench.session
-        self.spectrum, self.gradients = SpectrumTab(bench), GradientPlot()
-        self.calibration, self.associations = CalibrationView(), AssociationView()
-        self.metabolites, self.regions = MetaboliteTab(bench), FrameView()
+        self.spectrum, self.metabolites = SpectrumTab(bench), MetaboliteTab(bench)
+        self._views: dict[str, QWidget] = {}
+        """The tabs of ``LATER`` that have been made."""
+        self._in_turn = InTurn(self)
         self.log = QPlainTextEdit("\n".join(self.session.log))
         self.log.setReadOnly(True)
+        self.log.setAccessibleName("Log")
+        self.reading = QElidingLabel(HINT)
+        self.reading.setProperty("look", "dim")
+        self.reading.setAccessibleName("What the mouse points at")
+        self._saver = PlotSaver(bench.session)
+        self._cell: int | None = None
+        """The cell that was clicked last, by its row of cells.csv."""
+        self._lay_out()
+        self._follow_theme()
+        self._connect(bench)
+        bench.spectra.resume()
+        self._on_index()
+        self._put_off(*LATER)
+        for step in ("data", "metabolites", "niches"):
+            self._show(self.session.value(step))
+        self._on_niche(bench.selection.niche)
+        self._on_channel(bench.selection.channel)
+
+    @property
+    def calibration(self) -> CalibrationView:
+        """The tab of the recalibration, filled."""
+        return self._view("Calibration", CalibrationView)
+
+    @property
+    def niches(self) -> NicheTab:
+        """The tab of the niches, filled."""
+        return self._view("Niches", NicheTab)
+
+    @property
+    def gradients(self) -> GradientPlot:
+        """The tab of the gradients, filled."""
+        return self._view("Gradient", GradientPlot)
+
+    @property
+    def associations(self) -> AssociationView:
+        """The tab of the associations, filled."""
+        return self._view("Association", AssociationView)
+
+    def finish(self) -> None:
+        """Make and fill now what stands in turn."""
+        for name in LATER:
+            self._in_turn.now(name)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little height, and for a share of a large window; the canvas needs the rest."""
+        return QSize(super().sizeHint().width(), max(START_HEIGHT, round(SHARE * self.window().height())))
+
+    def pick(self, y_um: float, x_um: float) -> None:
+        """Show the spectrum of a pixel; take the niche that it lies in, and the cell, in hand."""
+        pixel = pixel_at(self.session, y_um, x_um)
+        if pixel is None or self.session.is_placing:  # the click sets a landmark
+            return
+        self._cell = self._cell_near(y_um, x_um)
+        niches: NicheResult | None = self.session.value("niches")
+        self.bench.selection.choose_niche(int(niches.map.labels[pixel]) if niches is not None else 0)
+        self.bench.spectra.show_pixel(*pixel)
+        self.read(y_um, x_um)
+
+    def read(self, y_um: float, x_um: float) -> None:
+        """Say what is at a place of the section, and of the cell that was clicked there."""
+        words = place_words(self.session, self.bench.viewer, self.bench.ions, y_um, x_um)
+        if self._cell is not None and self._is_at_cell(self._cell, y_um, x_um):
+            words = f"{cell_words(self.session, self._cell)} · {words}"
+        self.say(words)
+
+    def say(self, words: str) -> None:
+        """Say something in the line below the tabs; nothing to say leaves what stands there."""
+        if words and words != self.reading.text():
+            self.reading.setText(words)
+            self.reading.setToolTip(words)
+
+    def _lay_out(self) -> None:
         self.tabs = QTabWidget()
         self._stacks: dict[str, QStackedWidget] = {}
-        for name, widget in (
-            ("Spectrum", self.spectrum),
-            ("Calibration", self.calibration),
-            ("Regions", self.regions),
-            ("Gradient", self.gradients),
-            ("Association", self.associations),
-        ):
-            self._stacks[name] = _or_words(widget, EMPTY[name])
+        for name, words in EMPTY.items():
+            self._stacks[name] = _with_words(words)
             self.tabs.addTab(self._stacks[name], name)
+        self._stacks["Spectrum"].addWidget(self.spectrum)
         self.tabs.insertTab(2, self.metabolites, "Metabolites")
         self.tabs.addTab(self.log, "Log")
         self.index = QLabel()
@@ -73,91 +158,146 @@ class LowerDock(DockedWidget):
         self.index.setContentsMargins(0, 0, 6, 6)
         self.tabs.setCornerWidget(self.index)
         box = QVBoxLayout(self)
-        box.setContentsMargins(4, 0, 4, 4)
-        box.addWidget(self.tabs)
+        box.setContentsMargins(4, 0, 4, 2)
+        box.setSpacing(2)
+        box.addWidget(self.tabs, 1)
+        box.addWidget(self.reading)
         self.setMinimumHeight(MIN_HEIGHT)
-        self._on_theme()
-        self._connect(bench)
-        bench.spectra.resume()
-        self._on_index()
-        for step in ("data", "metabolites", "niches"):
-            self._on_landed(step)
-
-    def sizeHint(self) -> QSize:
-        """Ask for little height; the canvas needs the rest."""
-        return QSize(super().sizeHint().width(), START_HEIGHT)
-
-    def pick(self, y_um: float, x_um: float) -> None:
-        """Show the spectrum of a pixel, and select the niche that it lies in."""
-        opened = self.session.value("data")
-        if opened is None or self.session.is_placing:  # the click sets a landmark
-            return
-        grid = opened.dataset.grid
-        flat = int(grid.pixel_of(np.array([x_um]), np.array([y_um]))[0])
-        if flat < 0:
-            return
-        row, col = divmod(flat, grid.shape[1])
-        self.bench.spectra.show_pixel(row, col)
-        niches: NicheResult | None = self.session.value("niches")
-        label = int(niches.map.labels[row, col]) if niches is not None else 0
-        if label:
-            self.regions.select(label - 1)
-            self.tabs.setCurrentWidget(self._stacks["Regions"])
-        elif self.tabs.currentWidget() is self._stacks["Regions"]:
-            self.tabs.setCurrentWidget(self._stacks["Spectrum"])
 
     def _connect(self, bench: Bench) -> None:
-        viewer = bench.viewer
-        on_mouse = partial(_on_mouse, weakref.WeakMethod(self.pick))
-        viewer.mouse_drag_callbacks.append(on_mouse)
+        viewer, selection = bench.viewer, bench.selection
+        clicked = partial(on_mouse, weakref.WeakMethod(self.pick))
+        moved = partial(on_move, weakref.WeakMethod(self.read))
+        viewer.mouse_drag_callbacks.append(clicked)
+        viewer.mouse_move_callbacks.append(moved)
         bench.landed.connect(self._on_landed)
         bench.cleared.connect(self._on_cleared)
         bench.session.logged.connect(self._on_logged)
         bench.indexing.changed.connect(self._on_index)
         bench.indexing.progressed.connect(self._on_index)
         viewer.events.theme.connect(self._on_theme)
-        self.metabolites.channel_chosen.connect(self._show_channel)
-        self.spectrum.plot.ion_chosen.connect(self._show_channel)
-        self.associations.channel_chosen.connect(self._show_channel)
-        self.regions.row_chosen.connect(self._on_region)
+        for chooser in (self.metabolites, self.spectrum.plot):
+            chooser.channel_chosen.connect(selection.choose_channel)
+        self.tabs.currentChanged.connect(lambda number: self._in_turn.now(self.tabs.tabText(number)))
+        selection.niche_changed.connect(self._on_niche)
+        selection.channel_changed.connect(self._on_channel)
+        selection.cell_chosen.connect(self._on_cell)
+        self.spectrum.save.asked.connect(self._saver.save)
+        for teller in (self.spectrum.plot, self._saver):
+            teller.told.connect(self.say)
+        self.on_close(self._saver.close)
         self.on_close(disconnecting(partial(bench.session.logged.disconnect, missing_ok=True), self._on_logged))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
-        self.on_close(partial(_stop_listening, weakref.ref(viewer), on_mouse))
+        self.on_close(partial(stop_listening, weakref.ref(viewer), clicked, moved))
 
     def _on_landed(self, step: Step) -> None:
         value = self.session.value(step)
-        if isinstance(value, Opened):
-            self._show_opened(value)
+        if isinstance(value, Opened | ChannelSet):
             self.metabolites.show_session()
+        self._show(value)
+
+    def _show(self, value: object) -> None:
+        if isinstance(value, Opened):
+            self._show_opened()
         self.spectrum.show_regions()
         if isinstance(value, ChannelSet):
-            self.metabolites.show_session()
             self.tabs.setCurrentWidget(self.metabolites)
         if isinstance(value, NicheResult):
-            self.regions.show_frame(region_frame(value.regions), region_columns(value.regions))
-            niches = value.regions[value.regions["kind"] == "niche"]
-            grades = dict(zip(niches["region_id"].astype(str), niches["grade"], strict=True))
-            self.gradients.show_gradients(value.gradients, grades, value.margin)
-            self._stacks["Gradient"].setCurrentIndex(0 if len(value.gradients) + len(value.margin) else 1)
-            channels: ChannelSet = self.session.value("metabolites")
-            self.associations.show_associations(value.associations, channels.table)
-            self._stacks["Association"].setCurrentIndex(0 if len(value.associations) else 1)
-            self._show_tab("Regions")
+            self._cell = None
+            self._show_tab("Niches")
+            self._put_off("Niches", "Gradient", "Association")  # after it came into sight: in the next turn
+
+    def _view(self, name: str, kind: type[_View]) -> _View:
+        self._in_turn.now(name)
+        view = self._views[name]
+        assert isinstance(view, kind)
+        return view
+
+    def _is_filled(self, name: str) -> bool:
+        return name in self._views and name not in self._in_turn
+
+    def _fill(self, name: str) -> None:
+        """Show what the session has for a tab of ``LATER``, made where it is not yet, or words where it has nothing."""
+        if name not in self._views:
+            self._make(name)
+        fills = {
+            "Calibration": self._fill_calibration,
+            "Niches": self._fill_niches,
+            "Gradient": self._fill_gradients,
+            "Association": self._fill_associations,
+        }
+        self._stacks[name].setCurrentIndex(1 if fills[name]() else 0)
+
+    def _make(self, name: str) -> None:
+        self._views[name] = view = LATER[name]()
+        self._stacks[name].addWidget(view)
+        if isinstance(view, NicheTab):
+            view.niche_chosen.connect(self._on_row)
+            return
+        assert isinstance(view, CalibrationView | GradientPlot | AssociationView)
+        view.save.asked.connect(self._saver.save)
+        view.told.connect(self.say)
+        if not isinstance(view, CalibrationView):
+            view.channel_chosen.connect(self.bench.selection.choose_channel)
+        if isinstance(view, GradientPlot):
+            view.niche_chosen.connect(self.bench.selection.choose_niche)
+        self._colour_plots(name)
+
+    def _fill_calibration(self) -> bool:
+        opened: Opened | None = self.session.value("data")
+        found = opened.recalibration if opened is not None else None
+        if found is not None:
+            self.calibration.show_recalibration(found)
+        return found is not None
+
+    def _fill_niches(self) -> bool:
+        found: NicheResult | None = self.session.value("niches")
+        self.niches.show_regions(pd.DataFrame() if found is None else found.regions)
+        self.niches.select(self.bench.selection.niche)
+        self.niches.table.bring_forward(f"log2fc_{self.bench.selection.channel}")
+        return found is not None
+
+    def _fill_gradients(self) -> bool:
+        found: NicheResult | None = self.session.value("niches")
+        if found is None:
+            self.gradients.show_gradients(pd.DataFrame(), {}, pd.DataFrame())
+            return False
+        niches = found.regions[found.regions["kind"] == "niche"]
+        grades = dict(zip(niches["region_id"].astype(str), niches["grade"], strict=True))
+        channels: ChannelSet = self.session.value("metabolites")
+        normalize = self.session.made_with("metabolites", "ims", "normalize")
+        units = {channel.name: unit_of(channel, normalize) for channel in channels.channels}
+        self.gradients.show_gradients(found.gradients, grades, found.margin, units)
+        self.gradients.show_channel(self.bench.selection.channel)
+        self.gradients.mark_niche(self.bench.selection.niche)
+        return len(found.gradients) + len(found.margin) > 0
+
+    def _fill_associations(self) -> bool:
+        found: NicheResult | None = self.session.value("niches")
+        if found is None:
+            self.associations.show_associations(pd.DataFrame(), pd.DataFrame())
+            return False
+        channels: ChannelSet = self.session.value("metabolites")
+        self.associations.show_associations(found.associations, channels.table)
+        self.associations.select(self.bench.selection.channel)
+        return len(found.associations) > 0
+
+    def _put_off(self, *names: str) -> None:
+        for name in names:
+            self._in_turn.put(name, partial(self._fill, name))
 
     def _on_cleared(self) -> None:
         """Show nothing of the former section."""
+        self._cell = None
         self.metabolites.show_session()
-        self.regions.show_frame(pd.DataFrame(), ())
-        self.gradients.show_gradients(pd.DataFrame(), {}, pd.DataFrame())
-        self.associations.show_associations(pd.DataFrame(), pd.DataFrame())
-        for name in ("Calibration", "Regions", "Gradient", "Association"):
-            self._stacks[name].setCurrentIndex(1)
+        for name in LATER:
+            self._stacks[name].setCurrentIndex(0)
+        self._put_off(*LATER)
 
-    def _show_opened(self, opened: Opened) -> None:
-        found = opened.recalibration
-        self._stacks["Calibration"].setCurrentIndex(1 if found is None else 0)
-        if found is not None:
-            self.calibration.show_recalibration(found)
+    def _show_opened(self) -> None:
+        self._put_off("Calibration")
+        self.spectrum.show_ions()
+        self._stacks["Spectrum"].setCurrentIndex(1)
         self._show_tab("Spectrum")
 
     def _on_index(self, fraction: float = 0.0, text: str = "") -> None:
@@ -165,63 +305,76 @@ class LowerDock(DockedWidget):
         self.index.setToolTip(text or "The m/z-sorted index of this file, which step 1 offers to build")
 
     def _show_tab(self, name: str) -> None:
-        self._stacks[name].setCurrentIndex(0)
         self.tabs.setCurrentWidget(self._stacks[name])
 
-    def _show_channel(self, name: str) -> None:
-        layers.show_channel(self.bench.viewer, self.session, name)
-        self.associations.select(name)
-        self.gradients.show_channel(name)
+    def _on_channel(self, name: str) -> None:
         self.metabolites.select(name)
+        if self._is_filled("Association"):
+            self.associations.select(name)
+        if self._is_filled("Gradient"):
+            self.gradients.show_channel(name)
+        if self._is_filled("Niches"):
+            self.niches.table.bring_forward(f"log2fc_{name}")
+        self.spectrum.plot.mark_channel(name, self.bench.selection.mz_of(name))
+        self.say(f"Selected: {label_of(name)}" if name else "")
 
-    def _on_region(self, row: int) -> None:
-        region = self.regions.frame_model.frame.iloc[row]
-        if region["kind"] == "niche":
-            centre_um = (float(region["centroid_y_um"]), float(region["centroid_x_um"]))
-            size_um = float(np.sqrt(region["area_um2"]))
-            self.bench.compare_with(niche_name(int(region["region_id"])))
-            layers.select_niche(self.bench.viewer, int(region["region_id"]), centre_um, size_um)
+    def _on_niche(self, label: int) -> None:
+        if self._is_filled("Niches"):
+            self.niches.select(label)
+        if self._is_filled("Gradient"):
+            self.gradients.mark_niche(label)
+        self.say(niche_words(self.session, label))
+
+    def _on_row(self, label: int) -> None:
+        """Fly to the niche of a row; to see all of it, where it is none."""
+        self.bench.selection.choose_niche(label)
+        if label:
+            layers.fly_to_niche(self.bench.viewer, *self.niches.place_of(label))
+            self.bench.compare_with(f"niche {label}")
         else:
             self.bench.viewer.reset_view()
+
+    def _on_cell(self, row: int) -> None:
+        """Tell of a cell that was selected by napari's own tool."""
+        self._cell = row
+        self.say(cell_words(self.session, row))
+
+    def _cell_near(self, y_um: float, x_um: float) -> int | None:
+        layer = layers.find(self.bench.viewer, "cells")
+        if layer is None or not layer.visible:
+            return None
+        return cell_at(self.session, y_um, x_um, self._cell_reach_um)
+
+    def _is_at_cell(self, row: int, y_um: float, x_um: float) -> bool:
+        cell = self.session.value("niches").cells.iloc[row]  # not the nearest of a million, at every move of the mouse
+        return float(np.hypot(cell["y_um"] - y_um, cell["x_um"] - x_um)) <= self._cell_reach_um
+
+    @property
+    def _cell_reach_um(self) -> float:
+        return CELL_REACH_PX / max(float(self.bench.viewer.scene.camera.zoom), 1e-9)
 
     def _on_logged(self, text: str) -> None:
         self.log.appendPlainText(text)
 
     def _on_theme(self) -> None:
-        theme = self.bench.viewer.theme
-        self.setStyleSheet(style_sheet(theme))
-        plots = (self.spectrum.plot.plot, self.calibration.plot, self.gradients.plot)
-        for plot in (*plots, self.associations.volcano.plot, self.associations.bars.plot):
-            follow_theme(plot, theme)
+        self._in_turn.put("theme", self._follow_theme)
+
+    def _follow_theme(self) -> None:
+        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        self._colour_plots("Spectrum", *self._views)
+
+    def _colour_plots(self, *names: str) -> None:
+        for name in names:
+            for plot in self._stacks[name].findChildren(pg.PlotWidget):
+                follow_theme(plot, self.bench.viewer.theme)
 
 
-def _or_words(widget: QWidget, words: str) -> QStackedWidget:
-    """Return the widget behind words that stand until there is something to show."""
+def _with_words(words: str) -> QStackedWidget:
+    """Return words that stand until there is something to show, which comes behind them."""
     label = QLabel(words)
     label.setProperty("look", "dim")
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     label.setWordWrap(True)
     stack = QStackedWidget()
-    stack.addWidget(widget)
     stack.addWidget(label)
-    stack.setCurrentIndex(1)
     return stack
-
-
-def _on_mouse(pick: weakref.WeakMethod[Any], viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
-    """Take a click that was no drag and not meant for a layer's tool."""
-    active, method = viewer.layers.selection.active, pick()
-    if method is None or (active is not None and str(active.mode) not in ("pan_zoom", "pick")):
-        return
-    start = np.asarray(event.pos)
-    yield
-    while event.type == "mouse_move":
-        yield
-    if np.abs(np.asarray(event.pos) - start).max() <= 3:
-        method(*event.position[-2:])
-
-
-def _stop_listening(viewer: weakref.ref[ViewerModel], on_mouse: Any) -> None:
-    there = viewer()
-    if there is not None and on_mouse in there.mouse_drag_callbacks:
-        there.mouse_drag_callbacks.remove(on_mouse)

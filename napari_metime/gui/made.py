@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -114,13 +115,26 @@ class Ticket:
     begin_s: float
 
 
+def _new_name() -> str:
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """A result with what it was made of; ``seconds`` is None where nothing was computed."""
+    """A result with what it was made of.
+
+    Parameters
+    ----------
+    seconds : None where nothing was computed
+    name : of ``value``, under which a project keeps it; no other one ever has it
+    changed : an input file of it that is another one by now; empty where none is
+    """
 
     value: Any
     ticket: Ticket
     seconds: float | None = None
+    name: str = field(default_factory=_new_name)
+    changed: str = ""
 
 
 def is_as_before(value: Any, former: Any, values: Values) -> bool:

@@ -13,10 +13,11 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPixmap
 from napari_metime.export.colours import VERDICT_COLOURS
 from napari_metime.export.words import MISSING, is_known, number, signed
 from napari_metime.gui.evidence_words import VERDICT_SIGNS, VERDICTS, axis_words
+from napari_metime.gui.frame_table import MISSING_KEY, comes_before
 from napari_metime.gui.metabolite_rows import AxisGroup, Entry
 from napari_metime.gui.thumbnails import SIZE, Thumbnails
 
-SortKey = float | str
+SortKey = float | str | None
 NOTHING = QModelIndex()
 
 
@@ -30,9 +31,9 @@ class EntryColumn(NamedTuple):
 
 
 def _number_column(header: str, key: str, write: Callable[[Any], str], about: str) -> EntryColumn:
-    def value(entry: Entry) -> float:
+    def value(entry: Entry) -> SortKey:
         known = entry.row.get(key)
-        return float(known) if is_known(known) else float("-inf")
+        return float(known) if is_known(known) else MISSING_KEY
 
     def text(entry: Entry) -> str:
         if entry.kind == "axis":  # its coverage is a share of members, no share of pixels
@@ -75,7 +76,7 @@ COLUMNS = (
     EntryColumn("Why", "Why it is not seen, and what has the same m/z", lambda e: _why(e) or MISSING, _why),
 )
 NUMERIC = (2, 4, 5, 6, 7)
-ROW_SIZE = QSize(40, SIZE.height() + 2)
+ROW_SIZE = QSize(40, SIZE.height())
 ENTRY_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
@@ -104,11 +105,13 @@ class MetaboliteModel(QAbstractItemModel):
 
     def index_of(self, channel: str) -> QModelIndex:
         """Return the index of a channel or, where it has no image, of the member of that name; invalid without any."""
+        if not channel:
+            return QModelIndex()
         for i, group in enumerate(self.groups):
             if group.heading.channel == channel:
                 return self.createIndex(i, 0, 0)
             for j, entry in enumerate(group.entries):
-                if channel in (entry.channel, entry.title):
+                if channel in (entry.channel, entry.title, entry.row.get("ratio")):
                     return self.createIndex(j, 0, i + 1)
         return QModelIndex()
 
@@ -164,6 +167,8 @@ class MetaboliteModel(QAbstractItemModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section].header
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in NUMERIC:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return COLUMNS[section].help if role == Qt.ItemDataRole.ToolTipRole else None
 
     def _on_made(self, channel: str) -> None:
@@ -207,8 +212,8 @@ class MetaboliteFilter(QSortFilterProxyModel):
         """Whether one entry comes before another; axes stay as they are, whichever way is sorted."""
         if not left.parent().isValid():
             return (left.row() < right.row()) == (self.sortOrder() == Qt.SortOrder.AscendingOrder)
-        role = self.sortRole()
-        return bool(left.data(role) < right.data(role))
+        role, order = self.sortRole(), self.sortOrder()
+        return comes_before(left.data(role), right.data(role), is_rising=order == Qt.SortOrder.AscendingOrder)
 
 
 def tooltip(entry: Entry) -> str:

@@ -19,7 +19,7 @@ from napari_metime.gui.evidence_words import (
     verdict_words,
 )
 from napari_metime.metabolites.axes import rows_of, verdict_of
-from napari_metime.section import Channel, ChannelSet
+from napari_metime.section import Channel, ChannelSet, label_of
 
 SHOWN_VERDICTS = ("seen", "doubtful")
 NO_IMAGE = ", so there is no image"
@@ -53,7 +53,8 @@ class Entry:
     def search_text(self) -> str:
         """Everything that it can be searched by, in lower case."""
         mz = self.row.get("mz")
-        parts = [self.title, self.kind, self.verdict, *(str(self.row.get(key) or "") for key in ("axis", "definition"))]
+        parts = [self.title, self.channel, self.kind, self.verdict]
+        parts += [str(self.row.get(key) or "") for key in ("axis", "ratio", "definition")]
         parts += [self.subtitle, f"{mz:.4f}" if isinstance(mz, float) and np.isfinite(mz) else ""]
         return " ".join(parts).lower()
 
@@ -89,7 +90,7 @@ def axis_groups(channels: ChannelSet) -> tuple[AxisGroup, ...]:
     of_axis.setdefault("", []).extend(others)
     of_axis[""] = of_axis.pop("")
     return tuple(
-        AxisGroup(axis, _heading(axis, stated.get(axis, {}), images), _in_order(entries))
+        AxisGroup(axis, _heading(axis, stated.get(axis, {}), images, entries), _in_order(entries))
         for axis, entries in of_axis.items()
         if entries
     )
@@ -108,23 +109,27 @@ def _ratio(row: dict[str, Any], images: Mapping[str, Channel]) -> Entry:
     is_measured = name in images
     verdict = "measured" if is_measured else "not measurable"
     about = (verdict + ("" if is_measured else NO_IMAGE), *ratio_sentences(row))
-    return Entry("ratio", name, name if is_measured else "", verdict, row, about)
+    return Entry("ratio", label_of(name), name if is_measured else "", verdict, row, about)
 
 
 def _other(channel: Channel) -> Entry:
+    title = label_of(channel.name)
     if channel.kind != "ion":
-        return Entry("image", channel.name, channel.name, "", {}, ("An image that was brought onto the grid.",))
+        return Entry("image", title, channel.name, "", {}, ("An image that was brought onto the grid.",))
     is_mz = channel.name.startswith("mz:")
     mz = float(channel.name.removeprefix("mz:")) if is_mz else float("nan")
     is_empty = not np.any(channel.image > 0)
     about = "No intensity within the tolerance." if is_empty else "An m/z that was asked for by itself; no verdict."
-    return Entry("ion", channel.name, channel.name, "", {"mz": mz, "reason": about if is_empty else ""}, (about,))
+    return Entry("ion", title, channel.name, "", {"mz": mz, "reason": about if is_empty else ""}, (about,))
 
 
-def _heading(axis: str, row: Mapping[str, Any], images: Mapping[str, Channel]) -> Entry:
+def _heading(
+    axis: str, row: Mapping[str, Any], images: Mapping[str, Channel], entries: Sequence[Entry]
+) -> Entry:
     channel = str(row.get("channel") or "")
     state = axis_state(row)
-    about = (state.capitalize() + ".", *axis_sentences(row)) if state else ()
+    reasons = [str(entry.row.get("reason") or "") for entry in entries if entry.kind in ("ion", "image")]
+    about = (state.capitalize() + ".", *axis_sentences(row, reasons)) if state else ()
     return Entry("axis", axis_words(axis), channel if channel in images else "", state, {"axis": axis, **row}, about)
 
 

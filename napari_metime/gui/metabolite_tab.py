@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
-from qtpy.QtGui import QIcon, QKeyEvent, QResizeEvent
+from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import (
-    QBoxLayout,
     QCompleter,
-    QHBoxLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QPushButton,
     QSplitter,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_metime.errors import MetimeError
 from napari_metime.gui.asked_ions import ask_ion, ion_in_words, is_number, label_of, panel_names
@@ -40,8 +40,6 @@ NOT_MEASURED = (
 NO_PANEL = "No panel was measured, and no further m/z or image. Step 3 chooses them."
 NO_MATCH = "Nothing in this list matches. Enter shows it as an ion, where it is one."
 NO_MATCH_OF_VERDICT = "Nothing in this list is both searched for and of these verdicts."
-WIDE = 1000
-"""From this width on, field and verdicts stand in one line. Our own choice."""
 
 
 class MetaboliteTab(QWidget):
@@ -55,6 +53,7 @@ class MetaboliteTab(QWidget):
         self.field, self.answer = QLineEdit(), wrapped("", "dim")
         self.table, self.details = MetaboliteTable(), MetaboliteDetails()
         self.chips = {verdict: QPushButton() for verdict in VERDICTS}
+        self.copy = QPushButton("Copy table")
         self.words = QLabel(NO_FILE)
         self._names = QStringListModel(self)
         """What is offered while there is no table that does."""
@@ -74,7 +73,7 @@ class MetaboliteTab(QWidget):
         self.table.show_groups(())
         self.table.thumbnails.restart({}, np.zeros((0, 0), dtype=bool))
         self.details.show_entry(None)
-        for chip in self.chips.values():
+        for chip in (*self.chips.values(), self.copy):
             chip.hide()
         if opened is not None:
             self._names.setStringList(panel_names(self._session))
@@ -83,12 +82,6 @@ class MetaboliteTab(QWidget):
     def select(self, channel: str) -> None:
         """Select the row of a channel without choosing it."""
         self.table.select(channel)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the verdicts beside the field where there is room, else below it."""
-        super().resizeEvent(event)
-        is_wide = event.size().width() >= WIDE
-        self._top.setDirection(QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Go from the field to the table by the arrow, and empty it by Escape."""
@@ -115,47 +108,45 @@ class MetaboliteTab(QWidget):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.field.setCompleter(completer)
-        chips = QHBoxLayout()
-        chips.setSpacing(4)
+        chips = QFlowLayout()
+        chips.setContentsMargins(0, 0, 0, 0)
+        chips.setHorizontalSpacing(4)
+        chips.setVerticalSpacing(3)
         for verdict, chip in self.chips.items():
             chip.setCheckable(True)
             chip.setProperty("look", "chip")
             chip.setIcon(QIcon(badge(verdict)))
             chip.setToolTip(f"Show only what is {verdict}; several can be chosen")
+            chip.setAccessibleName(f"Show only what is {verdict}")
             chips.addWidget(chip)
-        chips.addStretch(1)
-        self._top = QBoxLayout(QBoxLayout.Direction.TopToBottom)
-        self._top.setSpacing(4)
-        asking = QVBoxLayout()
-        asking.setSpacing(2)
-        for widget in (self.field, self.answer):
-            asking.addWidget(widget)
-        self._top.addLayout(asking, 1)
-        self._top.addLayout(chips)
+        chips.addWidget(self.copy)
+        self.copy.setProperty("look", "link")
+        self.copy.setToolTip("Copy the rows that are shown, for a spreadsheet; Ctrl+C copies the selected one")
         self.words.setProperty("look", "dim")
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.words.setWordWrap(True)
+        self._stack = QStackedWidget()
+        for widget in (self.table, self.words):
+            self._stack.addWidget(widget)
+        # Beside the table, not above it: the dock is low, and every line above would cost one of the table.
         split = QSplitter(Qt.Orientation.Horizontal)
-        split.addWidget(self.table)
-        split.addWidget(self.details)
+        split.addWidget(_column(self.field, self.answer, self._stack))
+        self._side = _column(chips, self.details)
+        split.addWidget(self._side)
         for i, share in enumerate((2, 1)):
             split.setStretchFactor(i, share)
         split.setSizes([600, 300])
         split.setChildrenCollapsible(False)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(split)
-        self._stack.addWidget(self.words)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 2)
-        box.setSpacing(3)
-        box.addLayout(self._top)
-        box.addWidget(self._stack, 1)
+        box.addWidget(split, 1)
 
     def _connect(self) -> None:
         self.field.textChanged.connect(self._on_filter)
         self.field.returnPressed.connect(self._on_enter)
         for chip in self.chips.values():
             chip.toggled.connect(self._on_filter)
+        self.copy.clicked.connect(lambda: self.table.copy(everything=True))
         self.table.entry_current.connect(self.details.show_entry)
         self.table.entry_chosen.connect(self._on_chosen)
         self._bench.ions.told.connect(self._on_told)
@@ -167,6 +158,7 @@ class MetaboliteTab(QWidget):
         self.table.thumbnails.restart(by_name, tissue.mask)
         self.table.show_groups(axis_groups(channels))
         self.details.show_entry(None)
+        self.copy.show()
         for verdict, n in verdict_counts(rows_of(channels.table)).items():
             self.chips[verdict].setText(f"{verdict} {n:,}")
             self.chips[verdict].setChecked(self.chips[verdict].isChecked() and n > 0)
@@ -185,6 +177,7 @@ class MetaboliteTab(QWidget):
     def _show_words(self) -> None:
         """Show the table, or why there is nothing in it."""
         self._stack.setCurrentIndex(1 if self.table.is_empty else 0)
+        self._side.setVisible(bool(self.table.entries.groups))
         if self._session.value("data") is None:
             self.words.setText(NO_FILE)
         elif self._session.value("metabolites") is None:
@@ -208,8 +201,8 @@ class MetaboliteTab(QWidget):
             else:
                 self._say(f"✕ {in_the_window(str(error))}", "error")
             return
+        self._say(f"Shown: {ion_in_words(asked)}")  # first: a quick answer comes before show returns
         self._bench.ions.show(asked.mz, label_of(asked))
-        self._say(f"Shown: {ion_in_words(asked)}")
         window, entry = self._bench.ions.window, self.table.entry_of(asked.name or text)
         if entry is not None and window is not None and window.holds(entry.row.get("mz")):
             self.select(entry.channel or entry.title)
@@ -236,3 +229,19 @@ class MetaboliteTab(QWidget):
     def _say(self, text: str, look: str = "dim") -> None:
         restyle(self.answer, "look", look)
         say(self.answer, text)
+
+
+def _column(*parts: QWidget | QLayout) -> QWidget:
+    """Return what stands below each other; the last has all the room that is left."""
+    column = QWidget()
+    column.setProperty("look", "body")
+    box = QVBoxLayout(column)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(3)
+    for i, part in enumerate(parts):
+        stretch = int(i == len(parts) - 1)
+        if isinstance(part, QLayout):
+            box.addLayout(part, stretch)
+        else:
+            box.addWidget(part, stretch)
+    return column

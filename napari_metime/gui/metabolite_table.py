@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QResizeEvent
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QTreeView
 
+from napari_metime.export.tables import spreadsheet_text
 from napari_metime.gui.metabolite_model import ENTRY_ROLE, MetaboliteFilter, MetaboliteModel
 from napari_metime.gui.metabolite_rows import AxisGroup, Entry
 from napari_metime.gui.thumbnails import SIZE, Thumbnails
 
-WIDTHS = (196, 152, 84, 92, 82, 82, 92, 112, 420)
+WIDTHS = (176, 84, 80, 92, 82, 82, 92, 112, 420)
 """Of the columns, in pixels: measured ones would make every picture at once."""
-MAX_NAME_WIDTH = 300
+MAX_NAME_WIDTH, WIDE_VERDICT = 300, 152
+WIDE = 520
+"""From this width of the table on, a verdict is written in full; below, so that the m/z is in sight, it is elided."""
 
 
 class MetaboliteTable(QTreeView):
@@ -33,7 +37,7 @@ class MetaboliteTable(QTreeView):
         self.setSortingEnabled(True)
         self.setUniformRowHeights(True)
         self.setIconSize(SIZE)
-        self.setIndentation(13)
+        self.setIndentation(9)
         self.setExpandsOnDoubleClick(False)  # a click on a heading folds it already
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -73,9 +77,11 @@ class MetaboliteTable(QTreeView):
         return (named or entries)[0] if named or len(entries) == 1 else None
 
     def select(self, channel: str) -> None:
-        """Select the row of a channel, where it is listed and not filtered away, without choosing it."""
+        """Select the row of a channel without choosing it; none where it is not listed, or filtered away."""
         index = self.shown.mapFromSource(self.entries.index_of(channel))
-        if index.isValid():
+        if not index.isValid():
+            self.clearSelection()
+        elif index != self.currentIndex().siblingAtColumn(0) or not self.selectionModel().hasSelection():
             self.setCurrentIndex(index)
             self.scrollTo(index)
 
@@ -87,16 +93,33 @@ class MetaboliteTable(QTreeView):
         self.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Choose the current row by Enter, on every system."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+        """Choose the current row by Enter, on every system; copy what is known of it by the keys that copy."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self._on_clicked(self.currentIndex())
         else:
             super().keyPressEvent(event)
 
+    def copy(self, *, everything: bool = False) -> None:
+        """Put the selected row, or all that are shown, on the clipboard: as a spreadsheet takes them."""
+        axes = [self.shown.index(row, 0) for row in range(self.shown.rowCount())]
+        lines = [self.shown.index(row, 0, axis) for axis in axes for row in range(self.shown.rowCount(axis))]
+        if not everything:
+            lines = [index for index in self.selectionModel().selectedRows() if index.isValid()]
+        entries: list[Entry] = [index.data(ENTRY_ROLE) for index in lines]
+        rows = [
+            {"name": each.title, "kind": each.kind, **each.row, "channel": each.channel or each.row.get("channel")}
+            for each in entries
+        ]
+        QGuiApplication.clipboard().setText(spreadsheet_text(pd.DataFrame(rows)))
+
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show names in full where there is room."""
+        """Show names and verdicts in full where there is room."""
         super().resizeEvent(event)
-        self.setColumnWidth(0, min(max(WIDTHS[0], event.size().width() // 4), MAX_NAME_WIDTH))
+        width = event.size().width()
+        self.setColumnWidth(0, min(max(WIDTHS[0], width // 4), MAX_NAME_WIDTH))
+        self.setColumnWidth(1, WIDE_VERDICT if width >= WIDE else WIDTHS[1])
 
     def sizeHint(self) -> QSize:
         """Ask for little; the splitter gives what there is."""

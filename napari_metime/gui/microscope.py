@@ -19,6 +19,7 @@ from napari_metime.gui.beside import placed_beside
 from napari_metime.gui.made import Aligned
 from napari_metime.gui.microscope_layers import MAX_LAYERS, LookedAt, affine_of, look_at, microscopy_layers
 from napari_metime.gui.session import Session
+from napari_metime.gui.sight import is_covered
 from napari_metime.gui.worker import Outcome, Runner
 from napari_metime.microscopy import MicroscopyImage, units_per_pixel
 from napari_metime.section import Alignment
@@ -125,8 +126,9 @@ class Microscope(QObject):
             for layer in shown:
                 layer.affine = affine_of(where, units)
         else:
+            is_below = self._is_aligned and is_covered(viewer)  # it would show through the gaps of the map in sight
             for layer in microscopy_layers(found, where, units):
-                is_visible = layer.visible
+                is_visible = layer.visible and not is_below
                 layers.put(viewer, layer)
                 layer.visible = is_visible
         if getattr(viewer, "window", None) is not None:
@@ -143,6 +145,8 @@ class Microscope(QObject):
         if not self._is_aligned:
             return "Shown beside the section: pairs can be set on it. Once aligned, it lies on the section."
         text = "Shown on the section, in place of the total ion current."
+        if not self._is_in_sight:
+            text = "On the section, but hidden: the eyes in napari's list of layers show it."
         bend_um = self._bend_um()
         if bend_um >= SHOWN_BEND_UM:
             text += f" Its picture is not bent: it is off by up to {number(bend_um)} µm; measured channels are bent."
@@ -204,6 +208,12 @@ class Microscope(QObject):
     @property
     def _is_aligned(self) -> bool:
         return self._session.value("align") is not None and not self._session.is_placing and not self.asks_size
+
+    @property
+    def _is_in_sight(self) -> bool:
+        viewer = self._viewer()
+        ours = () if viewer is None else (x for x in viewer.layers if x.metadata.get(layers.KEY) == "microscopy")
+        return any(layer.visible for layer in ours)
 
     def _where(self) -> tuple[Alignment | None, object]:
         """Return the alignment by which the image is shown, and what that was made of."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from napari.layers import Image, Labels, Layer
 from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.images import contrast_limits
+from napari_metime.gui.channel_look import explain
 from napari_metime.gui.colours import LYMPHOID_COLOUR, NOT_ASSESSABLE_COLOUR
 from napari_metime.gui.frame import KEY
 from napari_metime.section import NicheMap, NicheResult
@@ -30,8 +32,14 @@ NICHE_KINDS = (
 """Every kind of layer that this step makes; what it did not find has none."""
 NICHE_MAPS = NICHE_KINDS[:5]
 """Those that cover the whole domain."""
-COLDNESS_OPACITIES = (0.0, 0.45, 0.85, 1.0)
-"""Where it is not cold, what lies below shows through."""
+MAP_TITLES = {
+    "coldness": "coldness (log₂ ratio)",
+    "p_local": "local p (−log₁₀)",
+    "q_local": "local q (−log₁₀)",
+    "membership": "probability of a cold region",
+}
+FADED = "A8"
+"""How opaque a niche is while another one is selected, as the last two digits of a colour."""
 LEAST_P = 1e-12
 """A smaller p is shown as this one."""
 
@@ -67,12 +75,27 @@ def label_colours(colours: Mapping[int, str]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=every)
 
 
+def as_bytes(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of labels, as bytes where they are few enough, as the tissue's are.
+
+    For each type of number napari compiles anew how its colours are looked up, which takes half a second.
+    """
+    return labels.astype(np.uint8 if labels.max(initial=0) <= np.iinfo(np.uint8).max else np.int32)
+
+
+def niche_colours(features: pd.DataFrame, selected: int = 0) -> DirectLabelColormap:
+    """Return the colours of the niches by their grades; where one is selected, the others are paler."""
+    grades = dict(zip(features["index"].astype(int), features["grade"], strict=True))
+    pale = {label: FADED if selected not in (0, label) else "FF" for label in grades}
+    return label_colours({label: GRADE_COLOURS[grade_of(grade)] + pale[label] for label, grade in grades.items()})
+
+
 def _coldness(found: NicheMap, placed: Mapping[str, Any]) -> Image:
+    """Show coldness opaque: what shone through would change the colours, and they would not be those of the bar."""
     _, high = contrast_limits(found.coldness, found.assessable)
     colours = np.asarray(transform_color(list(COLDNESS_COLOURS)))
-    colours[:, 3] = COLDNESS_OPACITIES
-    colormap = Colormap(colours, name="metime-coldness", nan_color=(0, 0, 0, 0))
-    return _image("coldness", "coldness", found.coldness, colormap, (0.0, max(high, 1.0)), placed)
+    colormap = Colormap(colours, name="coldness", nan_color=(0, 0, 0, 0))
+    return _image("coldness", found.coldness, colormap, (0.0, max(high, 1.0)), placed)
 
 
 def _evidence(kind: str, p: NDArray[np.float32] | None, placed: Mapping[str, Any]) -> Image | None:
@@ -80,36 +103,36 @@ def _evidence(kind: str, p: NDArray[np.float32] | None, placed: Mapping[str, Any
     if p is None or not np.isfinite(p).any():
         return None
     image = -np.log10(np.maximum(p, LEAST_P))
-    return _image(kind, f"−log₁₀ {kind}", image, "magma", (0.0, max(float(np.nanmax(image)), 2.0)), placed)
+    return _image(kind, image, "magma", (0.0, max(float(np.nanmax(image)), 2.0)), placed)
 
 
 def _membership(found: NicheMap, placed: Mapping[str, Any]) -> Image | None:
     if found.membership is None or not np.isfinite(found.membership).any():
         return None
-    return _image("membership", "membership", found.membership, "viridis", (0.0, 1.0), placed)
+    return _image("membership", found.membership, "viridis", (0.0, 1.0), placed)
 
 
 def _image(
     kind: str,
-    name: str,
     image: NDArray[np.float32],
     colormap: Colormap | str,
     limits: tuple[float, float],
     placed: Mapping[str, Any],
 ) -> Image:
-    layer = Image(image, name=name, colormap=colormap, contrast_limits=limits, metadata={KEY: kind}, **placed)
-    layer.colorbar.visible = True
+    layer = Image(image, colormap=colormap, contrast_limits=limits, metadata={KEY: kind}, **placed)
+    explain(layer, MAP_TITLES[kind])
     return layer
 
 
 def _niches(result: NicheResult, placed: Mapping[str, Any]) -> Labels:
     rows = result.regions[result.regions["kind"] == "niche"]
-    grades = dict(zip(rows["region_id"].astype(int), rows["grade"], strict=True))
+    # napari's status bar writes every feature of what lies below the mouse, and widens the window for a long line.
+    features = rows[["grade"]].assign(index=rows["region_id"].astype(int)).reset_index(drop=True)
     layer = Labels(
-        result.map.labels,
+        as_bytes(result.map.labels),
         name="niches",
-        features=rows.assign(index=rows["region_id"].astype(int)).reset_index(drop=True),
-        colormap=label_colours({label: GRADE_COLOURS[grade_of(grade)] for label, grade in grades.items()}),
+        features=features,
+        colormap=niche_colours(features),
         opacity=1.0,
         metadata={KEY: "niches"},
         **placed,
@@ -124,7 +147,7 @@ def _regions(
     """Show regions in one colour; None where there are none."""
     if labels is None or not labels.any():
         return None
-    whole = labels.astype(np.int32)
+    whole = as_bytes(labels)
     colours = {int(label): colour for label in np.unique(whole) if label}
     layer = Labels(whole, name=kind, colormap=label_colours(colours), metadata={KEY: kind}, **placed)
     layer.contour = 0 if is_filled else 1

@@ -11,7 +11,7 @@ from napari_metime.gui.made import Opened
 from napari_metime.gui.session import Session
 from napari_metime.ims import normalization_vector, scale_factors
 from napari_metime.recipe import ImsRecipe
-from napari_metime.section import Progress
+from napari_metime.section import Progress, Tissue
 
 Vector = NDArray[np.float64]
 Key = tuple[object, ...]
@@ -32,6 +32,16 @@ def vector_of(opened: Opened, ims: ImsRecipe, on_progress: Progress) -> Vector |
     return normalization_vector(opened.dataset, ims, on_progress=on_progress)
 
 
+def known_tissue(session: Session) -> Tissue | None:
+    """Return the tissue of the open file, even while its settings are being changed; None before it is found.
+
+    Were it let go meanwhile, the scale of what is in sight would jump there and back.
+    """
+    tissue: Tissue | None = session.value("tissue")
+    opened: Opened = session.value("data")
+    return tissue if tissue is not None and tissue.mask.shape == opened.dataset.grid.shape else None
+
+
 def scaling_of(session: Session) -> tuple[Key, Callable[[Progress], Vector | None]]:
     """Return what the scaling of ion images is made of, and the work that makes it, shape (rows, cols).
 
@@ -44,7 +54,7 @@ def scaling_of(session: Session) -> tuple[Key, Callable[[Progress], Vector | Non
     """
     opened: Opened = session.value("data")
     ims: ImsRecipe = session.part("ims")
-    tissue = session.value("tissue") if session.is_current("tissue") else None
+    tissue = known_tissue(session)
     mask = opened.dataset.measured if tissue is None else tissue.mask
 
     def make(on_progress: Progress) -> Vector | None:

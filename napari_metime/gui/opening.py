@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-
-from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QWidget
 
 from napari_metime.errors import ImzMLError, MissingFileError
 from napari_metime.export.words import plural
+from napari_metime.gui.asking import Asking, Question
 from napari_metime.gui.chain import Step
 from napari_metime.gui.session import Session
 
@@ -55,25 +55,20 @@ def work_in(session: Session) -> tuple[str, ...]:
     return tuple(made)
 
 
-def may_replace(session: Session, name: str) -> bool:
-    """Ask whether another section may take the place of the one that is open; not where nothing would be lost."""
+def once_free(
+    asking: Asking, session: Session, name: str, go: Callable[[], None], stay: Callable[[], None] | None = None
+) -> None:
+    """Let another section take the place of the one that is open: at once where nothing would be lost, else asked.
+
+    Parameters
+    ----------
+    go, stay : what is done where it may, and where it may not
+    """
     lost = work_in(session)
-    if not lost:
-        return True
+    if not lost or (session.project is not None and not session.unkept):  # a saved project is up to date
+        go()
+        return
+    here = session.get("section", "id") or "this section"
     listed = lost[0] if len(lost) == 1 else ", ".join(lost[:-1]) + " and " + lost[-1]
-    buttons = QMessageBox.StandardButton
-    answer = QMessageBox.question(
-        _window(),
-        "Open another section",
-        f"Open {name} in place of {session.get('section', 'id') or 'this section'}?\n\n"
-        f"What is here goes: {listed}. An export keeps it.",
-        buttons.Yes | buttons.No,
-        buttons.No,
-    )
-    return bool(answer == buttons.Yes)
-
-
-def _window() -> QWidget | None:
-    """Return the window to ask in: a file dragged from elsewhere comes while no window of ours is active."""
-    main = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow) and w.isVisible())
-    return QApplication.activeWindow() or next(main, None)
+    words = f"Open {name} in place of {here}? What is here goes: {listed}. A saved project keeps it."
+    asking.ask(Question(words, "Open it", "Keep this one", go, stay or (lambda: None)))

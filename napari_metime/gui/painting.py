@@ -9,11 +9,12 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_metime.errors import MetimeError
 from napari_metime.gui import layers
 from napari_metime.gui.chain import Step
+from napari_metime.gui.later import later
 from napari_metime.gui.session import Session
 
 Canvas = Literal["tissue", "left out"]
@@ -80,6 +81,20 @@ class Painting(QObject):
             layers.show_regions(self._viewer(), session)
         return True
 
+    def show(self) -> None:
+        """Show what stands in the session, where a change was taken back."""
+        viewer, session, layer = self._viewer(), self._session, self._layer("tissue")
+        if viewer is None or layer is None or session.value("tissue") is None:
+            return
+        layers.show_mask(layer, session.value("tissue").mask)
+        left_out = self._layer("left out")
+        if left_out is not None:
+            layers.show_mask(left_out, session.left_out_mask)
+        elif session.left_out_mask.any():
+            layers.show_left_out(viewer, session)
+            self.listen("left out")
+        layers.show_regions(viewer, session)
+
     def restart(self) -> None:
         """Start over for another section: its layers are gone already."""
         self._has_stroke = False
@@ -107,8 +122,8 @@ class Painting(QObject):
     def _on_stroke(self) -> None:
         if not self._has_stroke:
             self._has_stroke = True
-            # napari tells of a stroke before it changes the layer. No timer is kept: at the end it may go before us.
-            QTimer.singleShot(0, self, self._take_stroke)
+            # napari tells of a stroke before it changes the layer.
+            later(self, self._take_stroke)
 
     def _take_stroke(self) -> None:
         if self._has_stroke:

@@ -13,11 +13,10 @@ Pair = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The pairs so far, a place on the section (x, y) in µm that waits for its other half, and the former states."""
+    """The pairs so far, and a place on the section (x, y) in µm that waits for its other half."""
 
     placed: tuple[Pair, ...] = ()
     waiting: tuple[float, float] | None = None
-    former: tuple[tuple[Pair, ...], ...] = ()
 
     @classmethod
     def of(cls, landmarks: NDArray[np.float64]) -> Pairs:
@@ -29,11 +28,6 @@ class Pairs:
         """The whole pairs, shape (n, 4)."""
         return np.array(self.placed, dtype=np.float64).reshape(-1, 4)
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is something to take back."""
-        return self.waiting is not None or bool(self.former)
-
     def on_section(self, x_um: float, y_um: float) -> Pairs:
         """Set the first half of a pair; one that already waits moves there."""
         return replace(self, waiting=(float(x_um), float(y_um)))
@@ -42,21 +36,16 @@ class Pairs:
         """Set the second half. Nothing changes where none waits, or where a pair has this very place of the cells."""
         if self.waiting is None or any(pair[:2] == (x, y) for pair in self.placed):
             return self
-        return self._after((*self.placed, (float(x), float(y), *self.waiting)))
+        return Pairs((*self.placed, (float(x), float(y), *self.waiting)))
 
     def without(self, index: int) -> Pairs:
         """Leave one pair out."""
-        return self._after(self.placed[:index] + self.placed[index + 1 :], self.waiting)
+        return replace(self, placed=self.placed[:index] + self.placed[index + 1 :])
 
     def replaced(self, placed: tuple[Pair, ...]) -> Pairs:
-        """Take other pairs in place of all, as one change that can be taken back."""
-        return self if placed == self.placed else self._after(placed)
+        """Take other pairs in place of all."""
+        return self if placed == self.placed else Pairs(placed)
 
-    def undone(self) -> Pairs:
-        """Take the last change back: a waiting half, else a whole pair that was set or left out."""
-        if self.waiting is not None:
-            return replace(self, waiting=None)
-        return Pairs(self.former[-1], None, self.former[:-1]) if self.former else self
-
-    def _after(self, placed: tuple[Pair, ...], waiting: tuple[float, float] | None = None) -> Pairs:
-        return Pairs(placed, waiting, (*self.former, self.placed))
+    def without_half(self) -> Pairs:
+        """Take the half that waits back."""
+        return replace(self, waiting=None)

@@ -1,35 +1,52 @@
-"""Plots of the lower dock, and what changes with the distance from a niche."""
+"""What all plots of the lower dock share: their look, what lies below the mouse, and saving them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import numpy as np
 import pyqtgraph as pg
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QPointF, Signal
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_metime.export.colours import GRADE_COLOURS, ROLE_COLOURS, grade_of
+from napari_metime.export.plots import ENDINGS, Plot, write_plot
+from napari_metime.gui.session import Session
 from napari_metime.gui.style import colours_of
+from napari_metime.gui.worker import Latest, Outcome
+from napari_metime.section import Progress
 
-NICHE_BORDER, TUMOUR_MARGIN = "niche border", "tumour margin"
-BORDERS = {
-    NICHE_BORDER: "distance from the niche's border (µm), negative inside",
-    TUMOUR_MARGIN: "distance from the border of the domain (µm), negative inside",
-}
-ROLE_WORDS = {"effector": "Effectors", "suppressor": "Suppressors", "tumor": "Tumour cells"}
+REACH_PX = 14.0
+"""How far beside a point the mouse still means it. Our own choice."""
+FILES = ";;".join(f"{ending[1:].upper()} (*{ending})" for ending in ENDINGS)
 
 
-def new_plot(bottom: str, left: str) -> pg.PlotWidget:
-    """Return an empty plot that looks like the others."""
-    widget = pg.PlotWidget(background=None)
+class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """An axis with a true minus, and without the long small ticks."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__(side)
+        self.enableAutoSIPrefix(False)
+        self.setStyle(tickLength=-4, maxTickLevel=1)
+
+    def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
+        """Return the texts of the ticks."""
+        return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
+
+
+def new_plot(bottom: str, left: str, *, name: str) -> pg.PlotWidget:
+    """Return an empty plot that looks like the others; ``name`` is what a screen reader calls it."""
+    axes = {side: _Axis(side) for side in ("bottom", "left")}
+    widget = pg.PlotWidget(background=None, enableMenu=False, axisItems=axes)  # the menu takes as long as the plot
     widget.setLabel("bottom", bottom)
     if left:
         widget.setLabel("left", left)
+    # pyqtgraph puts the titles of axes five pixels beyond the plot, where their letters are cut off.
+    widget.getPlotItem().layout.setContentsMargins(6, 1, 1, 6)
+    widget.setAccessibleName(name)
     widget.getPlotItem().hideButtons()
-    for axis in ("bottom", "left"):
-        widget.getPlotItem().getAxis(axis).enableAutoSIPrefix(False)
-    widget.setMenuEnabled(False)
     widget.showGrid(x=False, y=True, alpha=0.15)
     return widget
 
@@ -41,85 +58,81 @@ def follow_theme(plot: pg.PlotWidget, theme_id: str) -> None:
     for axis in ("bottom", "left", "top"):
         plot.getPlotItem().getAxis(axis).setPen(colours["dim"])
         plot.getPlotItem().getAxis(axis).setTextPen(colours["dim"])
+    for item in plot.getPlotItem().items:
+        if isinstance(item, pg.TextItem):
+            item.setColor(colours["text"])
+        elif getattr(item, "label", None) is not None and isinstance(item, pg.InfiniteLine):
+            item.label.setColor(colours["dim"])
+    legend = plot.getPlotItem().legend
+    if legend is not None:
+        legend.setLabelTextColor(colours["text"])
 
 
-class GradientPlot(QWidget):
-    """A quantity against the signed distance from the border of each niche, or of the domain, with its 95 % band."""
+def nearest_point(
+    plot: pg.PlotWidget, place: QPointF, x: NDArray[np.float64], y: NDArray[np.float64], reach_px: float = REACH_PX
+) -> int | None:
+    """Return which of some points of a plot is nearest to a place of its scene; None where none is within reach."""
+    view = plot.getPlotItem().getViewBox()
+    at, (width, height) = view.mapSceneToView(place), view.viewPixelSize()
+    if x.size == 0 or not width or not height:
+        return None
+    away_px = np.hypot((x - at.x()) / width, (y - at.y()) / height)
+    if not np.isfinite(away_px).any():
+        return None
+    nearest = int(np.nanargmin(away_px))
+    return nearest if away_px[nearest] <= reach_px else None
 
-    def __init__(self) -> None:
+
+class SaveButton(QPushButton):
+    """Asks for a plot to be saved; emits what the plot shows, where it shows something."""
+
+    asked = Signal(object)
+
+    def __init__(self, make: Callable[[], Plot | None]) -> None:
+        super().__init__("Save plot…")
+        self.setProperty("look", "link")
+        self.setToolTip("Save this plot as PNG or SVG, on white ground, or the numbers behind it as CSV")
+        self.clicked.connect(lambda: self._ask(make))
+
+    def _ask(self, make: Callable[[], Plot | None]) -> None:
+        plot = make()
+        if plot is not None:
+            self.asked.emit(plot)
+
+
+class PlotSaver(QObject):
+    """Writes plots in the background, and tells where to or why not."""
+
+    told = Signal(str)
+
+    def __init__(self, session: Session) -> None:
         super().__init__()
-        self._frames = {border: pd.DataFrame() for border in BORDERS}
-        self._grades: dict[str, str] = {}
-        self.border, self.choice = QComboBox(), QComboBox()
-        for border in BORDERS:
-            self.border.addItem(border)
-        self.border.currentIndexChanged.connect(lambda _: self._draw())
-        self.choice.currentIndexChanged.connect(lambda _: self._draw())
-        self.plot = new_plot(BORDERS[NICHE_BORDER], "")
-        self._legend = self.plot.addLegend(offset=(-10, 5))
-        top = QHBoxLayout()
-        top.addWidget(QLabel("Show"))
-        top.addWidget(self.choice)
-        top.addWidget(QLabel("across the"))
-        top.addWidget(self.border)
-        top.addStretch(1)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(6, 4, 6, 2)
-        box.setSpacing(2)
-        box.addLayout(top)
-        box.addWidget(self.plot, 1)
+        self._session, self._latest = session, Latest("napari-metime plot")
 
-    def show_gradients(self, frame: pd.DataFrame, grades: Mapping[str, str], margin: pd.DataFrame) -> None:
-        """Show the rows of gradients.csv and margin.csv; ``grades`` colour the niches."""
-        self._frames, self._grades = {NICHE_BORDER: frame, TUMOUR_MARGIN: margin}, dict(grades)
-        before = self.choice.currentData()
-        self.choice.blockSignals(True)
-        self.choice.clear()
-        for key in dict.fromkeys([*frame.columns, *margin.columns]):
-            if key.startswith(("density_", "mean_")) and not key.endswith(("_low", "_high")):
-                self.choice.addItem(_quantity(key), key)
-        self.choice.setCurrentIndex(max(self.choice.findData(before), 0))
-        self.choice.blockSignals(False)
-        if frame.empty and len(margin):
-            self.border.setCurrentText(TUMOUR_MARGIN)
-        self._draw()
-
-    def show_channel(self, name: str) -> None:
-        """Show a channel, where there are bands of it."""
-        at = self.choice.findData(f"mean_{name}")
-        if at >= 0:
-            self.choice.setCurrentIndex(at)
-
-    def _draw(self) -> None:
-        self.plot.clear()
-        key, border = self.choice.currentData(), self.border.currentText()
-        frame = self._frames[border]
-        self.plot.setLabel("bottom", BORDERS[border])
-        if key is None or key not in frame:
+    def save(self, plot: Plot) -> None:
+        """Ask for the place, and write a plot there."""
+        source: Path | None = self._session.get("ims", "path")
+        name = f"{plot.name}{ENDINGS[0]}".replace(":", "_").replace("/", "_").replace(" ", "_")
+        proposed = source.with_name(f"{source.stem}_{name}") if source is not None else Path(name)
+        text, chosen = QFileDialog.getSaveFileName(None, "Save plot", str(proposed), FILES)
+        if not text:
             return
-        self.plot.setLabel("left", self.choice.currentText())
-        self.plot.addItem(pg.InfiniteLine(0, pen=pg.mkPen("#888888", style=pg.QtCore.Qt.PenStyle.DashLine)))
-        for line, (region, rows) in enumerate(frame.groupby("region_id", sort=False)):
-            self._draw_niche(str(region), rows, key, line)
-        self.plot.autoRange()
+        path = Path(text)
+        if path.suffix.lower() not in ENDINGS:
+            path = path.with_name(path.name + (chosen.rpartition("*")[2].rstrip(")") or ENDINGS[0]))
 
-    def _draw_niche(self, region: str, rows: pd.DataFrame, key: str, line: int) -> None:
-        at = ((rows["band_low_um"] + rows["band_high_um"]) / 2).to_numpy(float)
-        value, low, high = (rows[f"{key}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
-        grade = grade_of(self._grades.get(region))
-        # A lighter tone of the grade's colour: plots are drawn on the theme's dark or light ground.
-        colour = QColor(GRADE_COLOURS[grade] if region in self._grades else ROLE_COLOURS["other"]).lighter(135)
-        styles = (pg.QtCore.Qt.PenStyle.SolidLine, pg.QtCore.Qt.PenStyle.DashLine, pg.QtCore.Qt.PenStyle.DotLine)
-        band = QColor(colour)
-        band.setAlpha(50)
-        ends = [pg.PlotDataItem(at, edge) for edge in (low, high)]
-        self.plot.addItem(pg.FillBetweenItem(*ends, brush=band))
-        pen = pg.mkPen(colour, width=2, style=styles[line % len(styles)])
-        name = f"Niche {region} ({grade})" if region in self._grades else "tissue across the margin"
-        self.plot.plot(at, value, pen=pen, symbol="o", symbolSize=5, symbolBrush=colour, symbolPen=None, name=name)
+        def work(on_progress: Progress) -> None:
+            on_progress(0.0, "writing the plot")
+            write_plot(plot, path)
 
+        def land(outcome: Outcome) -> None:
+            done = outcome.kind == "done"
+            words = f"plot: written to {path}" if done else f"plot: {outcome.problem}"
+            self._session.tell(words)
+            self.told.emit(f"Written to {path}" if done else f"✕ {outcome.problem}")
 
-def _quantity(key: str) -> str:
-    if key.startswith("density_"):
-        return f"{ROLE_WORDS[key.removeprefix('density_').removesuffix('_per_mm2')]} per mm²"
-    return f"{key.removeprefix('mean_')}, mean"
+        self._latest.ask(work, land)
+
+    def close(self) -> None:
+        """Wait until no thread is left."""
+        self._latest.close()

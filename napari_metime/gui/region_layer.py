@@ -10,7 +10,7 @@ from napari.layers import Labels
 
 from napari_metime.gui.colours import REGION_COLOURS
 from napari_metime.gui.frame import KEY
-from napari_metime.gui.niche_layers import label_colours
+from napari_metime.gui.niche_layers import as_bytes, label_colours
 from napari_metime.section import TissueRegions
 
 KIND = "tissue regions"
@@ -32,7 +32,7 @@ def region_layer(regions: TissueRegions, placed: Mapping[str, Any]) -> Labels:
     ----------
     placed : where an image of the grid lies
     """
-    layer = Labels(regions.labels.copy(), name=KIND, opacity=0.55, metadata={KEY: KIND}, **placed)
+    layer = Labels(as_bytes(regions.labels), name=KIND, opacity=0.55, metadata={KEY: KIND}, **placed)
     show_names(layer, regions)
     layer.editable = False
     return layer

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_metime.export.colours import ROLE_COLOURS
-from napari_metime.gui.forms import ignore_wheel
+from napari_metime.gui.editors import ignore_wheel
 from napari_metime.section import ROLES, Role
 
 Types = dict[str, tuple[int | None, Role]]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from napari_metime.gui.editors import name_control
 from napari_metime.gui.forms import LABEL_WIDTH
 
 
@@ -18,11 +20,37 @@ def labelled(words: str, widget: QWidget) -> QWidget:
     grid.setColumnMinimumWidth(0, LABEL_WIDTH)
     grid.setColumnStretch(1, 1)
     label = QLabel(words)
-    label.setBuddy(widget)
-    widget.setAccessibleName(words)
+    name_control(label, widget)
     grid.addWidget(label, 0, 0)
     grid.addWidget(widget, 0, 1)
     return whole
+
+
+class ElidingButton(QPushButton):
+    """A button whose words are cut short where it is narrow, and whole in its tooltip and its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(60)
+
+    def say(self, words: str, tooltip: str = "") -> None:
+        """Show words."""
+        self._words = words
+        self.setAccessibleName(words)
+        self.setToolTip(tooltip or words)
+        self._elide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the words into the new width."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = self.width() - 24
+        cut = self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideMiddle, room)
+        self.setText(cut.replace("&", "&&"))
 
 
 class Fold(QWidget):
@@ -35,6 +63,8 @@ class Fold(QWidget):
         self.head.setProperty("look", "fold")
         self.head.setText(words)
         self.head.setCheckable(True)
+        self.head.setAccessibleName(words)
+        self.head.setAccessibleDescription("opens and closes what stands below")
         self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.head.toggled.connect(self._on_toggled)
         self._content = content

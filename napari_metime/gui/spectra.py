@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 from napari_metime import pipeline
@@ -100,7 +101,7 @@ class Spectra(QObject):
         """Stop and wait until no thread is left."""
         self._means.close()
         self._regions.close()
-        if not self.mean.mz.size:
+        if not self.mean.mz.size and isalive(self):  # type: ignore[no-untyped-call]
             self.mean_title = ""
             self.changed.emit()
 

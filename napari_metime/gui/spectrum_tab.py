@@ -6,11 +6,13 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_metime.export.plots import Plot
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.colours import SLOT_COLOURS
 from napari_metime.gui.ion_bar import IonBar
 from napari_metime.gui.ion_layers import SLOTS
 from napari_metime.gui.legend import Swatch
+from napari_metime.gui.plots import SaveButton
 from napari_metime.gui.regions import region_names
 from napari_metime.gui.spectrum_plot import MEAN_COLOUR, OVERLAY_COLOUR, SpectrumPlot, Window
 from napari_metime.section import ChannelSet
@@ -24,7 +26,7 @@ class SpectrumTab(QWidget):
         self._bench, self._session = bench, bench.session
         self._mean = bench.spectra.mean
         self.bar, self.plot = IonBar(bench.ions, bench.session), SpectrumPlot()
-        self.mean_swatch, self.mean_title = Swatch(MEAN_COLOUR), QLabel()
+        self.mean_swatch, self.mean_title = Swatch(MEAN_COLOUR), QElidingLabel()
         self.overlay_swatch, self.overlay_title = Swatch(OVERLAY_COLOUR), QElidingLabel()
         self.reading, self.problem = QLabel("reading…"), QElidingLabel()
         self.reading.setProperty("look", "dim")
@@ -36,6 +38,7 @@ class SpectrumTab(QWidget):
         self.compare.setAccessibleName("Compare with a region")
         self.compare.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.compare.setMinimumContentsLength(10)
+        self.save = SaveButton(self.shown_plot)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 2)
         box.setSpacing(3)
@@ -55,6 +58,7 @@ class SpectrumTab(QWidget):
             self.plot.show_mean(spectra.mean, spectra.peaks)
         self.plot.show_overlay(spectra.overlay)
         self.mean_title.setText(spectra.mean_title)
+        self.mean_title.setToolTip(spectra.mean_title)
         self.overlay_title.setText(spectra.overlay_title)
         self.overlay_title.setToolTip(spectra.overlay_title)
         self.mean_swatch.setVisible(bool(spectra.mean_title))
@@ -87,6 +91,11 @@ class SpectrumTab(QWidget):
         tolerance = self._session.get("ims", "tolerance_ppm")
         self.plot.mark_ions(self._ions(), float(tolerance) if isinstance(tolerance, int | float) else 0.0)
 
+    def shown_plot(self) -> Plot | None:
+        """Return the spectra in sight, to be saved; None where there is none."""
+        spectra = self._bench.spectra
+        return self.plot.shown_plot((spectra.mean_title, spectra.overlay_title))
+
     def say(self, problem: str) -> None:
         """Show why something could not be shown; an empty text takes it away."""
         self.problem.setText(f"✕ {problem}" if problem else "")
@@ -98,12 +107,13 @@ class SpectrumTab(QWidget):
         line.setSpacing(5)
         for widget, stretch in (
             (self.mean_swatch, 0),
-            (self.mean_title, 0),
+            (self.mean_title, 1),
             (self.overlay_swatch, 0),
             (self.overlay_title, 1),
             (self.problem, 2),
             (self.reading, 0),
             (self.compare, 0),
+            (self.save, 0),
         ):
             line.addWidget(widget, stretch, Qt.AlignmentFlag.AlignVCenter)
         return line

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from napari.utils.theme import get_theme
 
-ACCENT = "#4F7BE0"
-DONE = "#2FA37C"
+ACCENT = "#3F69CC"
+LINK = "#8CADF5"
+DONE = "#45BE94"
 STALE = "#E3B617"
-ERROR = "#FF7A6B"
+ERROR = "#FF8C7E"
 
 
 def colours_of(theme_id: str) -> dict[str, str]:
@@ -20,12 +21,18 @@ def colours_of(theme_id: str) -> dict[str, str]:
         "field": theme.primary.as_hex("long"),
         "line": theme.secondary.as_hex("long"),
         "text": theme.text.as_hex("long"),
-        "dim": "#AEB4BD" if dark else "#55585C",
+        "dim": "#BAC0C9" if dark else "#4A4D51",
         "accent": ACCENT if dark else "#2F55B4",
-        "hover": "#6A91EC" if dark else "#23428F",
+        "on_accent": "#FFFFFF",
+        "progress": ACCENT if dark else "#A9BEF0",
+        "hover": "#365CB8" if dark else "#23428F",
+        "link": LINK if dark else "#23428F",
         "done": DONE if dark else "#0B6B4B",
-        "stale": STALE if dark else "#7A5C00",
+        "on_done": "#000000" if dark else "#FFFFFF",
+        "stale": STALE if dark else "#6E5300",
+        "on_stale": "#000000" if dark else "#FFFFFF",
         "error": ERROR if dark else "#A31515",
+        "on_error": "#000000" if dark else "#FFFFFF",
     }
 
 
@@ -48,46 +55,58 @@ _SHEET = """
 #metime QWidget[look="body"] { background: transparent; }
 #metime QPushButton[look="header"] { background: transparent; border: 1px solid transparent; border-radius: 5px;
   padding: 0px; text-align: left; }
-#metime QPushButton[look="header"]:hover { background: @field@; }
-#metime QPushButton[look="header"]:focus { border: 1px solid @accent@; }
+#metime QPushButton[look="header"]:hover { border: 1px solid @line@; }
+#metime QPushButton[look="header"]:focus { border: 2px solid @link@; }
 #metime QLabel[look="number"] { background: @field@; border-radius: 10px; font-weight: bold; padding: 0px; }
-#metime QLabel[look="number"][state="done"] { background: @done@; color: white; }
-#metime QLabel[look="number"][state="stale"] { background: @stale@; color: black; }
+#metime QLabel[look="number"][state="done"] { background: @done@; color: @on_done@; }
+#metime QLabel[look="number"][state="stale"], #metime QLabel[look="number"][state="warned"] {
+  background: @stale@; color: @on_stale@; }
+#metime QLabel[look="number"][state="failed"] { background: @error@; color: @on_error@; }
 #metime QLabel[look="number"][state="ready"], #metime QLabel[look="number"][state="running"] {
-  background: @accent@; color: white; }
+  background: @accent@; color: @on_accent@; }
 #metime QLabel[look="name"] { font-weight: bold; }
 #metime QLabel[look="state"] { color: @dim@; }
 #metime QLabel[look="state"][state="done"] { color: @done@; }
-#metime QLabel[look="state"][state="stale"] { color: @stale@; }
-#metime QLabel[look="state"][state="ready"], #metime QLabel[look="state"][state="running"] { color: @hover@; }
+#metime QLabel[look="state"][state="stale"], #metime QLabel[look="state"][state="warned"] { color: @stale@; }
+#metime QLabel[look="state"][state="failed"] { color: @error@; }
+#metime QLabel[look="state"][state="ready"], #metime QLabel[look="state"][state="running"] { color: @link@; }
 #metime QPushButton { padding: 5px 10px; border-radius: 3px; border: 1px solid transparent; }
-#metime QPushButton:focus { border: 1px solid @accent@; }
-#metime QPushButton[look="primary"] { background: @accent@; color: white; font-weight: bold; }
+#metime QPushButton:focus { border: 2px solid @link@; padding: 4px 9px; }
+#metime QPushButton[look="primary"] { background: @accent@; color: @on_accent@; font-weight: bold; }
 #metime QPushButton[look="primary"]:hover { background: @hover@; }
-#metime QPushButton[look="primary"]:focus { border: 1px solid white; }
+#metime QPushButton[look="primary"]:focus { border: 2px solid @text@; }
 #metime QPushButton[look="primary"]:disabled { background: @field@; color: @dim@; font-weight: normal; }
 #metime QPushButton[look="tight"] { padding: 5px 7px; }
-#metime QPushButton[look="link"] { background: transparent; color: @hover@; padding: 3px 4px; }
+#metime QPushButton[look="link"] { background: transparent; color: @link@; padding: 3px 1px; text-align: left; }
+#metime QPushButton[look="link"]:focus { border: 2px solid @link@; padding: 2px 0px; }
+#metime QPushButton[look="tight"]:focus { padding: 4px 6px; }
+#metime QPushButton[look="menu"]::menu-indicator { width: 0px; }
+#metime QFrame[look="question"] { background: @card@; border: 2px solid @stale@; border-radius: 5px; }
+#metime QCheckBox:focus, #metime QToolButton:focus { border: 2px solid @link@; border-radius: 3px; }
+#metime QCheckBox, #metime QToolButton { border: 2px solid transparent; }
+#metime QMenu::item:disabled { color: @dim@; }
 #metime QPushButton[look="link"]:hover { text-decoration: underline; }
 #metime QPushButton[look="link"]:disabled { color: @dim@; }
 #metime QPushButton[look="chip"] { background: @field@; padding: 2px 5px; border-radius: 3px; }
 #metime QPushButton[look="chip"]:hover { background: @line@; }
-#metime QPushButton[look="chip"]:checked { border: 1px solid @accent@; background: @background@; }
+#metime QPushButton[look="chip"]:checked { border: 1px solid @link@; background: @background@; }
 #metime QToolButton[look="chip"] { border: 0px; background: transparent; padding: 2px 0px; color: @dim@; }
 #metime QToolButton[look="chip"]:hover { color: @text@; }
 #metime QLineEdit, #metime QComboBox, #metime QAbstractSpinBox { background: @background@; border: 1px solid @line@;
   border-radius: 3px; padding: 3px 6px; min-height: 18px; }
 #metime QComboBox[look="asks"] { border: 1px solid @stale@; }
-#metime QLineEdit:focus, #metime QComboBox:focus, #metime QAbstractSpinBox:focus { border: 1px solid @accent@; }
+#metime QLineEdit { placeholder-text-color: @dim@; }
+#metime QLineEdit:focus, #metime QComboBox:focus, #metime QAbstractSpinBox:focus { border: 2px solid @link@;
+  padding: 2px 5px; }
 #metime QLineEdit:disabled, #metime QComboBox:disabled, #metime QAbstractSpinBox:disabled { color: @dim@; }
 #metime QProgressBar { background: @background@; border: 1px solid @line@; border-radius: 3px; text-align: center;
   min-height: 22px; color: @text@; }
-#metime QProgressBar::chunk { background: @accent@; border-radius: 2px; }
+#metime QProgressBar::chunk { background: @progress@; border-radius: 2px; }
 #metime QTableView, #metime QTreeView { background: @background@; border: 1px solid @line@; border-radius: 3px;
   gridline-color: @card@; }
-#metime QTableView:focus, #metime QTreeView:focus { border: 1px solid @accent@; }
+#metime QTableView:focus, #metime QTreeView:focus, #metime QPlainTextEdit:focus { border: 2px solid @link@; }
 #metime QTableView::item { padding: 1px 4px; }
-#metime QTableView::item:selected, #metime QTreeView::item:selected { background: @accent@; color: white; }
+#metime QTableView::item:selected, #metime QTreeView::item:selected { background: @accent@; color: @on_accent@; }
 #metime QTableView::indicator { width: 12px; height: 12px; border: 1px solid @dim@; border-radius: 2px; }
 #metime QTableView::indicator:checked { background: @accent@; border: 1px solid @accent@; }
 #metime QHeaderView::section { background: @card@; padding: 4px; border: 0px; font-weight: bold; }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QIcon, QImage, QPainter, QPixmap
 
-from napari_metime.gui.channel_look import look_of, rgba_of
+from napari_metime.gui.channel_look import look_of, rgba_of, shown_image
 from napari_metime.section import Channel
 
 SIZE = QSize(40, 26)
@@ -75,7 +75,8 @@ def draw(channel: Channel, inside: NDArray[np.bool_]) -> QPixmap:
     step = max(1, math.ceil(math.sqrt(channel.image.size / PIXELS)))
     look = look_of(replace(channel, image=channel.image[::step, ::step]), inside[::step, ::step])
     stride = max(1, math.ceil(max(channel.image.shape) / SIDE))
-    rgba = np.ascontiguousarray(rgba_of(channel.image[::stride, ::stride], look))
+    small = replace(channel, image=channel.image[::stride, ::stride])
+    rgba = np.ascontiguousarray(rgba_of(shown_image(small, inside[::stride, ::stride]), look))
     height, width = rgba.shape[:2]
     image = QImage(rgba.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
     is_large = width > SIZE.width() or height > SIZE.height()

@@ -40,7 +40,6 @@ def choose_way(session: Session, way: str) -> None:
 
 def _landmarks(session: Session) -> Path | None:
     """Return what the recipe names for the pairs that are here: their file, or those that were set here."""
-    pairs, path = session.pairs, session.pairs_from
-    if path is not None and not pairs.former:
-        return path
-    return PLACED if pairs.placed else None
+    if session.pairs_from is not None:
+        return session.pairs_from
+    return PLACED if session.pairs.placed else None

@@ -18,7 +18,7 @@ from napari_metime.export.words import (
     window_sentence,
 )
 from napari_metime.export.words import number as written
-from napari_metime.gui.chain import Step, number
+from napari_metime.gui.chain import Step, needs, number
 from napari_metime.gui.evidence_words import axis_words, is_member, verdict_counts
 from napari_metime.gui.made import Aligned, Opened
 from napari_metime.gui.session import Session, State
@@ -67,8 +67,14 @@ CONTROLS = {
     "ims.tolerance_ppm": "Tolerance (step 3)",
     "microscopy.path": "Microscopy (step 5)",
     "microscopy.pixel_size_um": "Image pixel (step 5)",
+    "associations.covariates": "Adjusted for (step 6)",
+    "niches.alpha": "Error rate (step 6)",
     "niches.domain": "Look in (step 6)",
-    "niches.mask_lymphoid": "Mask lymphoid (step 6)",
+    "niches.grades": "Cut-offs of grades (step 6)",
+    "niches.inflamed": "Inflamed too (step 6)",
+    "niches.lymphoid": "Lymphoid structures (step 6)",
+    "niches.mask_lymphoid": "Lymphoid structures (step 6)",
+    "niches.max_rate_ratio": "Largest ratio (step 6)",
     "niches.min_tumor_fraction": "Tumour fraction (step 6)",
     "niches.reference": "Counted among (step 6)",
     "niches.radius_um": "Window radius (step 6)",
@@ -76,27 +82,71 @@ CONTROLS = {
     "tissue.regions": "Regions by spectra (step 2)",
 }
 """Of the recipe's keys, those that the window has a control for, and what stands beside it."""
-_KEY = re.compile(r"(?<![\w./])([a-z]+\.[a-z_]+)(?:\.\d+)*(?![\w.]*[/.]\w)")  # with the place in a list, if any
+_WHOLE = {"align": "the settings of step 5", "section": "the section's name or patient", "seed": "Random seed (step 1)"}
+"""The same of its sections, where one is taken as a whole."""
+_KEY = re.compile(r"(?<![\w./])([a-z]+(?:\.[a-z]\w*)+)(?:\.\d+)*(?![\w.]*[/.]\w)")  # with the place in a list, if any
 _OPTION = re.compile(r"--[a-z-]+, or ([a-z]+\.[a-z_]+)(?:: true)? in a recipe")
 """How an error names an option of the command line beside its key; the window has neither."""
 STATE_SIGNS: dict[State, str] = {"todo": "–", "ready": "▸", "running": "…", "done": "✓", "stale": "!"}
+NEEDED: dict[Step, str] = {
+    "data": "a section",
+    "tissue": "the tissue",
+    "metabolites": "the metabolites",
+    "cells": "the cells",
+    "align": "the alignment",
+    "niches": "the niches",
+}
+"""What each step gives to those that need it."""
 
 
 def state_in_words(session: Session, step: Step) -> str:
-    """Return the state of a step as a sign and a word."""
+    """Return the state of a step as a sign and a word; an error or a warning goes before the rest."""
     state = session.state(step)
-    word = "waits for " + _numbers(session.waits_for(step)) if state == "todo" else state
+    if look_of(session, step) in ("failed", "warned"):
+        return "✕ error" if session.error(step) else "! done, see warning"
+    word = {"todo": "waits for " + _numbers(session.waits_for(step)), "stale": "out of date"}.get(state, state)
     return f"{STATE_SIGNS[state]} {word}"
+
+
+def look_of(session: Session, step: Step) -> str:
+    """Return how a step is coloured: its state, or ``failed`` or ``warned``."""
+    state = session.state(step)
+    if state != "running" and session.error(step):
+        return "failed"
+    return "warned" if state == "done" and warnings_of(session.value(step)) else state
+
+
+def needs_in_words(session: Session, step: Step) -> str:
+    """Return what a step needs, and which steps it waits for; empty where other steps give it nothing."""
+    needed = needs(session.values, step)
+    if not needed:
+        return ""
+    waits = session.waits_for(step)
+    told = f" Waits for {'steps' if len(waits) > 1 else 'step'} {_numbers(waits)}." if waits else ""
+    return f"Needs {_listed([NEEDED[each] for each in needed])}.{told}"
 
 
 def stale_in_words(session: Session, step: Step) -> str:
     """Return why a step is stale and what to do; empty where it is not."""
     if session.state(step) != "stale":
         return ""
-    waits = session.waits_for(step)
+    done, waits, what = session.done[step], session.waits_for(step), "Made"
+    if done.changed:
+        return f"Made from {done.changed}, which is another file by now; run this step again."
     if waits:
         return f"Made before {_names(waits)} changed; run {_names(waits)} again first."
-    return "Made with other settings or results than those now standing; run it again."
+    changed = [f"{section}.{key}" if key else section for section, key in session.changed_settings(step)]
+    if step == "tissue" and changed and all(key.startswith("ims.") for key in changed):
+        what, again = "Its regions were found", "find them again, or go without"
+    else:
+        again = "run it again"
+    named = list(dict.fromkeys((CONTROLS | _WHOLE).get(key, "") for key in changed))
+    if named and all(named):
+        return f"{what} before {_listed(named)} {'was' if len(named) == 1 else 'were'} changed; {again}."
+    inputs = session.changed_inputs(step)
+    if inputs and not changed:
+        return f"{what} before {_names(inputs)} changed; {again}."
+    return f"{what} with other settings or results than those now standing; {again}."
 
 
 def rerun_in_words(session: Session, step: Step) -> str:
@@ -107,7 +157,8 @@ def rerun_in_words(session: Session, step: Step) -> str:
         lines.append("Running this again replaces what you painted.")
     later = session.would_go_stale(step)
     if later:
-        lines.append(f"Running this again makes {_names(later)} stale.")
+        verb = "is" if len(later) == 1 else "are"
+        lines.append(f"After running this again, {_names(later)} {verb} out of date.")
     return " ".join(lines)
 
 
@@ -140,7 +191,14 @@ def in_the_window(text: str) -> str:
     """Name the settings of a text as the window does: a person who sees a control need not know its recipe key."""
     if text.startswith("cells.roles: must list at least one effector"):
         return NO_EFFECTOR
-    return _KEY.sub(lambda found: CONTROLS.get(found[1], found[0]), _OPTION.sub(r"\1", text))
+    return _KEY.sub(lambda found: _control(found[1]) or found[0], _OPTION.sub(r"\1", text))
+
+
+def _control(key: str) -> str:
+    """Return what stands beside the control of a key, or of the part that it is in; empty where there is none."""
+    while key and key not in CONTROLS:
+        key = key.rpartition(".")[0]
+    return CONTROLS.get(key, "") if "." in key else ""
 
 
 def file_size(n_bytes: int) -> str:
@@ -253,13 +311,15 @@ def _sentence(text: str) -> str:
 
 
 def _names(steps: Sequence[Step]) -> str:
-    names = [STEP_NAMES[step] for step in steps]
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return _listed([STEP_NAMES[step] for step in steps])
 
 
 def _numbers(steps: Sequence[Step]) -> str:
-    numbers = [str(number(step)) for step in steps]
-    return numbers[0] if len(numbers) == 1 else ", ".join(numbers[:-1]) + " and " + numbers[-1]
+    return _listed([str(number(step)) for step in steps])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 
 _LINES: dict[type, Callable[[Any], str]] = {

@@ -83,6 +83,28 @@ def name_regions(regions: TissueRegions, names: Mapping[int, str]) -> TissueRegi
     return replace(named, markers=_markers(named))
 
 
+def carried_names(labels: NDArray[np.integer], former: TissueRegions) -> dict[int, str]:
+    """Return the names that other regions of the same tissue take over: each from where most of it lies.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (rows, cols), 0 off the tissue: the regions found anew
+    former : the regions that a person named; a label that kept its number has no name to give
+
+    Returns
+    -------
+    dict
+        Name by label, of labels of which more than half lies in a region of that name.
+    """
+    names = {}
+    for label in range(1, int(labels.max()) + 1):
+        below = former.labels[labels == label]
+        for name, given in former.labels_of.items():
+            if not name.isdecimal() and 2 * np.isin(below, given).sum() > below.size:
+                names[label] = name
+    return names
+
+
 def _markers(regions: TissueRegions) -> pd.DataFrame:
     """Compare each region with the rest of the tissue, ion by ion, the largest AUC first."""
     ions, named = regions.ions, regions.labels_of

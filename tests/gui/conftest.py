@@ -11,18 +11,20 @@ import pytest
 pytest.importorskip("napari", reason="the window needs the gui extra")
 
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QMessageBox
 
+from napari_metime import pipeline
+from napari_metime.gui.asking import Asking, Question
 from napari_metime.gui.dock import StepperDock
 from napari_metime.recipe import Recipe, load_recipe
+from napari_metime.section import SectionResult
 from napari_metime.simulate import SectionPlan, simulate_section
 
-WINDOW_TESTS = "test_window.py"
+WINDOW_TESTS = ("test_window.py", "test_click_path.py")
 
 
 def pytest_runtest_logfinish(nodeid: str) -> None:
     """Free a closed window in this thread: Qt crashes at exit where a worker's collection freed its OpenGL context."""
-    if WINDOW_TESTS in nodeid:
+    if any(name in nodeid for name in WINDOW_TESTS):
         gc.collect()
 
 
@@ -43,16 +45,22 @@ def recipe(recipe_path: Path) -> Recipe:
     return load_recipe(recipe_path)
 
 
+@pytest.fixture(scope="session")
+def result(recipe: Recipe) -> SectionResult:
+    """What a run of that recipe finds."""
+    return pipeline.run(recipe)
+
+
 @pytest.fixture(autouse=True)
 def asked(monkeypatch) -> list[str]:
     """Answer every question by yes, and keep what was asked."""
     texts: list[str] = []
 
-    def question(_, title: str, text: str, *buttons: object) -> QMessageBox.StandardButton:
-        texts.append(text)
-        return QMessageBox.StandardButton.Yes
+    def ask(_, question: Question) -> None:
+        texts.append(question.words)
+        question.on_yes()
 
-    monkeypatch.setattr(QMessageBox, "question", question)
+    monkeypatch.setattr(Asking, "ask", ask)
     return texts
 
 
@@ -92,7 +100,7 @@ def click(settle) -> Callable[..., None]:
 @pytest.fixture
 def outlined(dock: StepperDock, recipe_path: Path, settle, click) -> StepperDock:
     """A section whose tissue has been found."""
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     click(dock, "tissue")
     return dock

@@ -65,7 +65,7 @@ def test_bars_are_ranked_axis_by_axis(view):
     """The axis of the smallest q first; within it the largest r first. A line without a channel names an axis."""
     assert view.bars.names == ["", "L-Lactate", "axis:lactate_glycolysis", "", "ATP", "", "kyn_trp"]
     labels = [words for _, words in view.bars.plot.plotItem.getAxis("left")._tickLevels[0]]
-    assert [labels[i] for i in (0, 3, 5)] == ["lactate glycolysis ▾", "energy adenosine ▾", "no axis ▾"]
+    assert [labels[i] for i in (0, 3, 5)] == ["Lactate and glycolysis ▾", "Energy and adenosine ▾", "no axis ▾"]
 
 
 def test_a_click_on_a_point_a_bar_or_a_row_chooses_its_channel(view):
@@ -89,7 +89,7 @@ def test_a_selected_row_marks_its_point_and_its_bar(view):
 
 
 def test_one_axis_at_a_time(view):
-    view.axis.setCurrentIndex(view.axis.findData("lactate glycolysis"))
+    view.axis.setCurrentIndex(view.axis.findData("Lactate and glycolysis"))
     assert view.bars.names == ["", "L-Lactate", "axis:lactate_glycolysis"]
     assert view.table.frame_model.frame["channel"].tolist() == ["L-Lactate", "axis:lactate_glycolysis"]
     view.select("ATP")

@@ -71,7 +71,7 @@ def test_many_cells_are_one_layer_without_smoothed_edges():
 
 
 def test_switching_to_types_recolours_the_cells_and_the_legend(dock, recipe_path, settle, click):
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     click(dock, "cells", "align")
     layer, before = find(dock.bench.viewer, "cells"), find(dock.bench.viewer, "cells").face_color.copy()

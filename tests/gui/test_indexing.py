@@ -22,7 +22,7 @@ def opened(dock, tmp_path, recipe, settle, qtbot):
     for ending in (".imzML", ".ibd"):
         source = recipe.ims.path.with_suffix(ending)
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    dock.bench.open_path(tmp_path / recipe.ims.path.name)
+    dock.bench.arrivals.open_path(tmp_path / recipe.ims.path.name)
     settle(dock)
     qtbot.waitUntil(lambda: dock.bench.indexing.state == "none")
     return dock
@@ -152,12 +152,12 @@ def test_reading_the_file_with_other_settings_does_not_end_the_building(opened, 
 def test_an_index_that_is_there_is_found_when_the_file_is_opened(dock, opened, qtbot, recipe_path, settle):
     path = opened.session.get("ims", "path")
     build_index(opened.session.value("data").dataset)
-    dock.bench.load(load_recipe(recipe_path))
+    dock.bench.arrivals.load(load_recipe(recipe_path))
     assert dock.bench.indexing.state == "none"
-    dock.bench.open_path(path)
+    dock.bench.arrivals.open_path(path)
     settle(dock)
     qtbot.waitUntil(lambda: dock.bench.indexing.state == "ready")
-    assert dock.session.log[-1] == f"index: {dock.bench.indexing.index.folder}"
+    assert dock.session.log[-1].endswith(f"  index: {dock.bench.indexing.index.folder}")
 
 
 def test_another_file_ends_the_building(opened, qtbot, monkeypatch, recipe_path):
@@ -165,6 +165,6 @@ def test_another_file_ends_the_building(opened, qtbot, monkeypatch, recipe_path)
     monkeypatch.setattr(indexing_module, "build_index", wait_half_way(started))
     block(opened).start.click()
     assert started.wait(10)
-    opened.bench.load(load_recipe(recipe_path))
+    opened.bench.arrivals.load(load_recipe(recipe_path))
     qtbot.waitUntil(lambda: not index_threads())
     assert opened.bench.indexing.state == "none"

@@ -12,7 +12,7 @@ from napari_metime.gui.ion_bar import SLIDER_STEPS, IonBar
 
 @pytest.fixture
 def dataset(dock, recipe_path, settle):
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     return dock.session.value("data").dataset
 

@@ -18,7 +18,7 @@ from napari_metime.ims.normalization import pixel_vectors, scale_factors
 
 @pytest.fixture
 def opened(dock, recipe_path, settle):
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     return dock
 
@@ -132,11 +132,14 @@ def test_three_colours_stand_alone_and_the_one_ion_comes_back(opened, look, qtbo
     opened.bench.ions.choose("green")
     look(opened, second)
     viewer = opened.bench.viewer
-    assert [layer.name for layer in viewer.layers if layer.visible] == ["ion red", "ion green"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == [
+        f"red: m/z {first:.4f} (intensity / TIC)",
+        f"green: m/z {second:.4f} (intensity / TIC)",
+    ]
     opened.bench.ions.clear("green")
     assert ion(opened, "green") is None
     opened.bench.ions.choose("one")
-    assert [layer.name for layer in viewer.layers if layer.visible] == [f"ion {first:.4f} (intensity / TIC)"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["TIC", f"m/z {first:.4f} (intensity / TIC)"]
 
 
 def test_images_made_anew_leave_what_is_in_sight(opened, look, qtbot, click):
@@ -148,8 +151,8 @@ def test_images_made_anew_leave_what_is_in_sight(opened, look, qtbot, click):
     before = ion(opened, "red").data
     opened.session.put("ims", "normalize", "rms")
     qtbot.waitUntil(lambda: ion(opened, "red").data is not before)
-    assert [layer.name for layer in opened.bench.viewer.layers if layer.visible] == [ion(opened).name]
-    qtbot.waitUntil(lambda: ion(opened).name == f"ion {first:.4f} (intensity / RMS)")
+    assert [layer.name for layer in opened.bench.viewer.layers if layer.visible] == ["TIC", ion(opened).name]
+    qtbot.waitUntil(lambda: ion(opened).name == f"m/z {first:.4f} (intensity / RMS)")
 
 
 def test_a_kept_ion_stays_when_the_next_is_shown(opened, look):
@@ -158,7 +161,10 @@ def test_a_kept_ion_stays_when_the_next_is_shown(opened, look):
     opened.bench.ions.keep()
     look(opened, second)
     kept = layers.find(opened.bench.viewer, "kept", f"mz:{first:.4f}")
-    assert kept.name == f"mz:{first:.4f}"
+    assert (kept.name, kept.metadata["channel"]) == (
+        f"kept m/z {first:.4f} (intensity / TIC)",
+        f"mz:{first:.4f}",
+    )
     assert np.array_equal(kept.data, expected(opened, first, tolerance_ppm=5.0), equal_nan=True)
     opened.bench.ions.keep()
     colours = [x.colormap.name for x in opened.bench.viewer.layers if x.metadata[layers.KEY] == "kept"]
@@ -173,6 +179,7 @@ def test_keeping_one_of_the_three_frees_its_place(opened, look):
     opened.bench.ions.keep()
     kept = layers.find(opened.bench.viewer, "kept", f"mz:{mz:.4f}")
     assert (kept.visible, kept.blending) == (True, "additive")
+    assert opened.bench.viewer.layers.selection.active is kept
     assert ion(opened, "green") is None
     assert opened.bench.ions.windows == {}
 
@@ -200,6 +207,49 @@ def test_the_image_follows_the_normalisation_and_the_tissue(opened, look, qtbot,
     dataset = opened.session.value("data").dataset
     wanted = plain * scale_factors(pixel_vectors(dataset).tic, mask)
     qtbot.waitUntil(lambda: np.allclose(ion(opened).data, wanted, rtol=1e-6, equal_nan=True))
+
+
+def test_an_ion_that_is_measured_already_is_shown_once(opened, look, click, qtbot):
+    click(opened, "tissue", "metabolites")
+    ions, viewer = opened.bench.ions, opened.bench.viewer
+    stated = opened.session.value("metabolites").table.set_index("channel")["mz"]
+    look(opened, float(stated["L-Lactate"]))
+    assert ion(opened) is None
+    assert layers.find(viewer, "channel", "L-Lactate").visible
+    ions.keep()
+    kept = layers.find(viewer, "kept", ions.window.name)
+    assert np.array_equal(kept.data, layers.find(viewer, "channel", "L-Lactate").data, equal_nan=True)
+    look(opened, float(stated["L-Lactate"]) + 0.5)
+    assert ion(opened).visible
+    assert not layers.find(viewer, "channel", "L-Lactate").visible
+
+
+def test_an_ion_that_is_nowhere_says_so(opened, look):
+    (mz,) = strongest(opened)
+    look(opened, mz)
+    assert ion(opened).colorbar.visible
+    nowhere = opened.session.value("data").dataset.mz_range[0] + 0.003
+    look(opened, nowhere)
+    assert not ion(opened).data[opened.session.value("data").dataset.measured].any()
+    assert ion(opened).name == f"m/z {nowhere:.4f}: not found in any pixel"
+    assert not ion(opened).colorbar.visible
+
+
+def test_the_scale_of_an_ion_stays_while_settings_of_the_tissue_change(opened, look, click, qtbot):
+    click(opened, "tissue")
+    (mz,) = strongest(opened)
+    look(opened, mz)
+    image, limits = ion(opened).data.copy(), list(ion(opened).contrast_limits)
+    opened.session.put("tissue", "exclude", "left_out.tif")
+    assert not opened.session.is_current("tissue")
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=5_000):
+        opened.bench.ions.again()
+    assert np.array_equal(ion(opened).data, image, equal_nan=True)
+    assert list(ion(opened).contrast_limits) == limits
+    ion(opened).contrast_limits = (0.0, limits[1] / 2)  # by a person
+    with qtbot.waitSignal(opened.bench.ions.landed, timeout=5_000):
+        opened.bench.ions.again()
+    assert list(ion(opened).contrast_limits) == [0.0, limits[1] / 2]
 
 
 def test_what_it_divides_by_is_shown_as_an_image(opened, qtbot):
@@ -234,7 +284,7 @@ def test_reading_again_makes_the_images_in_sight_anew(opened, look, click, qtbot
 
 def test_another_file_starts_without_ions(opened, look):
     look(opened, strongest(opened)[0])
-    opened.bench.load(opened.session.recipe())
+    opened.bench.arrivals.load(opened.session.recipe())
     assert opened.bench.ions.windows == {}
     assert len(opened.bench.viewer.layers) == 0
 

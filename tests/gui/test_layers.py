@@ -14,7 +14,7 @@ from napari_metime.gui import layers
 from napari_metime.gui.cell_layers import DRAWN
 from napari_metime.gui.chain import STEPS
 from napari_metime.gui.legend import Legend
-from napari_metime.gui.niche_layers import LEAST_P, NICHE_KINDS, niche_layers
+from napari_metime.gui.niche_layers import LEAST_P, NICHE_KINDS, as_bytes, niche_layers
 from napari_metime.gui.session import Session
 from napari_metime.section import Alignment
 
@@ -56,15 +56,30 @@ def test_the_centre_of_the_first_pixel_is_the_origin(viewer, session):
     assert tic.world_to_data((2 * height, 3 * width)) == pytest.approx((2, 3))
 
 
-def test_the_outline_of_the_tissue_is_seen_in_both_themes(viewer):
-    outline = layers.find(viewer, "tissue")
-    colours = {}
-    for theme in ("dark", "light"):
-        viewer.theme = theme
-        layers.follow_theme(viewer)
-        colours[theme] = outline.colormap.map(1)[:3].tolist()
-    assert colours == {"dark": [1, 1, 1], "light": [0, 0, 0]}
-    assert outline.contour == 1
+@pytest.mark.parametrize(("theme", "canvas"), [("dark", 0.0), ("light", 1.0)])
+def test_the_outline_of_the_tissue_is_seen_in_both_themes(viewer, theme, canvas):
+    """WCAG's contrast of greys: 3 against the canvas, and 2 against the total ion current at its middle."""
+    outline, tic = layers.find(viewer, "tissue"), layers.find(viewer, "tic")
+    viewer.theme = theme
+    layers.follow_theme(viewer)
+    red, green, blue, opaque = outline.colormap.map(1)
+    assert red == green == blue
+    assert (opaque, outline.opacity, outline.contour) == (1, 1, 1)
+    middle = tic.colormap.map(np.array([0.5]))[0, 0]
+    for ground, least in ((canvas, 3.0), (middle, 2.0)):
+        light, dark = sorted((luminance(red), luminance(ground)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= least
+
+
+def luminance(grey: float) -> float:
+    return grey / 12.92 if grey <= 0.04045 else ((grey + 0.055) / 1.055) ** 2.4
+
+
+def test_the_total_ion_current_looks_alike_on_every_canvas(viewer):
+    """Were it translucent, a light canvas would shine through, and pale cells on it be lost."""
+    tic = layers.find(viewer, "tic")
+    assert tic.opacity == 1
+    assert np.allclose(tic.colormap.map(np.array([0.0, 1.0])), [[0, 0, 0, 1], [0.6, 0.6, 0.6, 1]])
 
 
 def test_a_layer_of_the_user_is_never_replaced(session):
@@ -115,13 +130,23 @@ def test_niches_carry_their_rows_by_label(viewer, session):
     assert layer.features["index"].tolist() == list(range(1, result.map.n_niches + 1))
 
 
+@pytest.mark.parametrize(("largest", "type_"), [(0, np.uint8), (255, np.uint8), (256, np.int32)])
+def test_labels_are_bytes_where_that_loses_none_and_a_stroke_changes_no_result(largest, type_):
+    labels = np.array([[0, largest]], dtype=np.int32)
+    shown = as_bytes(labels)
+    assert shown.dtype == type_
+    assert np.array_equal(shown, labels)
+    shown[0, 0] = 1
+    assert labels[0, 0] == 0
+
+
 def test_what_was_found_lies_in_layers_to_switch(viewer, session):
     """Only coldness, with the grey of what cannot be said, and the niches are in sight at first."""
     found, of = session.value("niches").map, {layer.metadata[layers.KEY]: layer for layer in viewer.layers}
     maps = [kind for kind in NICHE_KINDS if kind in of]
     assert {"coldness", "p_local", "q_local", "membership", "niches"} <= set(maps)
     assert [kind for kind in maps if of[kind].visible and kind != "not assessable"] == ["coldness", "niches"]
-    assert [of[kind].name for kind in ("p_local", "q_local")] == ["−log₁₀ p_local", "−log₁₀ q_local"]
+    assert [of[kind].name for kind in ("p_local", "q_local")] == ["local p (−log₁₀)", "local q (−log₁₀)"]
     known = np.isfinite(found.p_local)
     assert np.allclose(10.0 ** -of["p_local"].data[known], np.maximum(found.p_local[known], LEAST_P), rtol=1e-4)
     assert np.isnan(of["p_local"].data[~found.assessable]).all()

@@ -112,7 +112,7 @@ def test_an_export_keeps_it_beside_its_recipe_and_runs_again(outlined, qtbot, cl
 
 def test_another_section_starts_with_nothing_left_out(outlined, qtbot, recipe_path, settle, click):
     draw(outlined, qtbot)
-    outlined.bench.open_recipe(recipe_path)
+    outlined.bench.arrivals.open_recipe(recipe_path)
     settle(outlined)
     click(outlined, "tissue")
     assert drawn(outlined) is None

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from napari.layers import Image
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 
 from napari_metime import pipeline
 from napari_metime.gui import layers
 from napari_metime.gui.channel_look import look_of, rgba_of, unit_of
+from napari_metime.gui.evidence_words import axis_sentences
 from napari_metime.gui.lower_dock import LowerDock
 from napari_metime.gui.made import Opened
 from napari_metime.gui.metabolite_model import COLUMNS, ENTRY_ROLE
@@ -130,10 +132,10 @@ def shown(tab) -> list[str]:
 
 def test_each_axis_lists_what_is_seen_first_and_its_ratios(tab):
     assert listed(tab) == {
-        "lactate_glycolysis": ["L-Lactate", "Pyruvate", "lactate_pyruvate", "Glucose"],
-        "trp_kyn": ["kyn_trp", "L-Tryptophan"],
+        "lactate_glycolysis": ["L-Lactate", "Pyruvate", "Lactate / pyruvate", "Glucose"],
+        "trp_kyn": ["Kynurenine / tryptophan", "L-Tryptophan"],
         "TCA": ["Citrate"],
-        "": ["mz:100.0000"],
+        "": ["m/z 100.0000"],
     }
 
 
@@ -154,11 +156,11 @@ def test_headings_say_the_state_of_the_axis_and_fold_where_nothing_is_seen(tab):
     ("text", "wanted"),
     [
         ("c3h6o3 [m-h]-", {"L-Lactate"}),
-        ("lact", {"L-Lactate", "Pyruvate", "lactate_pyruvate", "Glucose"}),  # the axis is called so too
+        ("lact", {"L-Lactate", "Pyruvate", "Lactate / pyruvate", "Glucose"}),  # the axis is called so too
         ("tca", {"Citrate"}),
         ("203.08", {"L-Tryptophan"}),
         ("doubtful", {"Pyruvate"}),
-        ("l-kynurenine", {"kyn_trp"}),  # by what it is made of
+        ("l-kynurenine", {"Kynurenine / tryptophan"}),  # by what it is made of
         ("scored", set()),
         ("LACTATE seen", {"L-Lactate", "Glucose"}),  # every word, anywhere
     ],
@@ -185,13 +187,13 @@ def test_the_verdict_stands_as_a_word_and_a_sign(tab):
     assert not index.data(Qt.ItemDataRole.DecorationRole).isNull()
 
 
-def test_sorting_goes_within_an_axis_and_unknown_numbers_stand_lowest(tab):
+def test_sorting_goes_within_an_axis_and_unknown_numbers_stand_last(tab):
     coverage = [column.header for column in COLUMNS].index("On tissue")
     tab.table.sortByColumn(coverage, Qt.SortOrder.DescendingOrder)
-    assert listed(tab)["lactate_glycolysis"] == ["L-Lactate", "Pyruvate", "Glucose", "lactate_pyruvate"]
+    assert listed(tab)["lactate_glycolysis"] == ["L-Lactate", "Pyruvate", "Glucose", "Lactate / pyruvate"]
     assert list(listed(tab)) == ["lactate_glycolysis", "trp_kyn", "TCA", ""]
     tab.table.sortByColumn(coverage, Qt.SortOrder.AscendingOrder)
-    assert listed(tab)["lactate_glycolysis"] == ["lactate_pyruvate", "Glucose", "Pyruvate", "L-Lactate"]
+    assert listed(tab)["lactate_glycolysis"] == ["Glucose", "Pyruvate", "L-Lactate", "Lactate / pyruvate"]
     assert list(listed(tab)) == ["lactate_glycolysis", "trp_kyn", "TCA", ""]
 
 
@@ -199,8 +201,8 @@ def test_sorting_goes_within_an_axis_and_unknown_numbers_stand_lowest(tab):
     ("title", "channel", "name"),
     [
         ("L-Lactate", "L-Lactate", "L-Lactate (intensity / TIC)"),
-        ("lactate_pyruvate", "lactate_pyruvate", "lactate_pyruvate (log₂ ratio)"),
-        ("Lactate and glycolysis", "axis:lactate_glycolysis", "axis:lactate_glycolysis (z)"),
+        ("Lactate / pyruvate", "lactate_pyruvate", "Lactate / pyruvate (log₂ ratio)"),
+        ("Lactate and glycolysis", "axis:lactate_glycolysis", "Lactate and glycolysis axis (z)"),
     ],
 )
 def test_a_click_shows_one_layer_with_its_unit_and_a_second_one_no_other(tab, title, channel, name):
@@ -216,7 +218,7 @@ def test_a_click_shows_one_layer_with_its_unit_and_a_second_one_no_other(tab, ti
 
 
 def test_ratios_and_axes_diverge_from_zero_and_show_nothing_where_they_have_nothing(tab):
-    press(tab, "lactate_pyruvate")
+    press(tab, "Lactate / pyruvate")
     layer = layers.find(tab._bench.viewer, "channel", "lactate_pyruvate")
     low, high = layer.contrast_limits
     assert low == -high
@@ -234,7 +236,7 @@ def test_a_row_without_an_image_says_why_and_leaves_what_is_in_sight(tab):
     text = tab.details.label.text()
     assert "– cannot be seen here, so there is no image" in text
     assert "The file is negative." in text
-    press(tab, "kyn_trp")
+    press(tab, "Kynurenine / tryptophan")
     assert "L-Tryptophan is not seen." in tab.details.label.text()
     assert shown(tab) == ["Citrate"]
 
@@ -280,7 +282,7 @@ def test_what_cannot_be_listed_is_told_instead(dock, recipe_path, settle, click,
     qtbot.addWidget(lower)
     tab = lower.metabolites
     assert (tab.words.text(), tab.field.isEnabled()) == (NO_FILE, False)
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     assert (tab.words.text(), tab.field.isEnabled()) == (NOT_MEASURED, True)
     dock.session.put("channels", "panel", None)
@@ -361,8 +363,8 @@ def test_an_old_table_without_verdicts_is_listed_as_well(measured):
 
 def test_an_m_over_z_says_where_it_has_no_intensity_and_has_no_verdict(tab):
     (entry,) = tab.table.entries.groups[-1].entries
-    assert (entry.title, entry.verdict, entry.about) == ("mz:100.0000", "", ("No intensity within the tolerance.",))
-    assert index_of(tab, "mz:100").siblingAtColumn(1).data() == "–"
+    assert (entry.title, entry.verdict, entry.about) == ("m/z 100.0000", "", ("No intensity within the tolerance.",))
+    assert index_of(tab, "m/z 100").siblingAtColumn(1).data() == "–"
 
 
 def test_what_is_measured_anew_takes_the_place_of_the_layer(tab):
@@ -370,7 +372,7 @@ def test_what_is_measured_anew_takes_the_place_of_the_layer(tab):
     viewer, session = tab._bench.viewer, tab._session
     former = layers.find(viewer, "channel", "Citrate")
     value = session.value("metabolites")
-    again = tuple(replace(channel, image=channel.image.copy()) for channel in value.channels)
+    again = tuple(replace(channel, image=2 * channel.image) for channel in value.channels)
     session._done["metabolites"] = replace(session._done["metabolites"], value=replace(value, channels=again))
     layers.show(viewer, session, "metabolites")
     layer = layers.find(viewer, "channel", "Citrate")
@@ -396,8 +398,8 @@ def test_enter_shows_the_ion_of_a_formula_a_name_or_an_mz(tab, qtbot, text, mz, 
     layer = layers.find(tab._bench.viewer, "ion", "one")
     assert layer.visible
     assert layer.colorbar.visible
-    named = told.removeprefix("Shown: ").removesuffix(", m/z 89.0244") if "," in told else "ion"
-    assert layer.name == f"{named} 89.0244 (intensity / TIC)"
+    named = told.removeprefix("Shown: ").removesuffix(", m/z 89.0244") + " " if "," in told else ""
+    assert layer.name == f"{named}m/z 89.0244 (intensity / TIC)"
     assert shown(tab) == []
     assert tab.table.currentIndex().data() == "L-Lactate"  # what is known of it stands beside the table
     press(tab, "L-Lactate")
@@ -475,3 +477,25 @@ def test_before_there_is_a_table_the_names_of_the_panel_are_offered(dock, recipe
 def test_a_further_panel_and_metaspace_results_are_settings_of_the_third_step(dock):
     (form,) = dock.panels["metabolites"].forms[1:]
     assert set(form.editors) == {("channels", "extend"), ("channels", "metaspace")}
+
+
+def test_rows_are_copied_with_every_number_that_is_known(tab, qtbot):
+    press(tab, "L-Lactate")
+    qtbot.keyClick(tab.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    head, row = (line.split("\t") for line in QGuiApplication.clipboard().text().splitlines())
+    copied = dict(zip(head, row, strict=True))
+    known = tab.table.currentIndex().data(ENTRY_ROLE).row
+    assert (copied["name"], copied["channel"]) == ("L-Lactate", "L-Lactate")
+    assert float(copied["coverage"]) == known["coverage"]
+    tab.copy.click()
+    assert len(QGuiApplication.clipboard().text().splitlines()) == 1 + sum(len(names) for names in listed(tab).values())
+
+
+def test_the_heading_of_an_axis_that_shows_nothing_says_why_itself():
+    row = {"status": "not_scored", "reason": "this file can show none of its 3 members; channels.csv says why of each"}
+    reasons = ["positive mode only", "outside the m/z range", "positive mode only"]
+    assert axis_sentences(row, reasons) == [
+        "This file can show none of its 3 members.",
+        "2 members: Positive mode only.",
+        "1 member: Outside the m/z range.",
+    ]

@@ -24,7 +24,7 @@ TURNED = Alignment(np.array([[0.4, -0.3, 20.0], [0.3, 0.4, -10.0], [0, 0, 1]]), 
 @pytest.fixture
 def ready(dock, recipe_path, settle, click):
     """A section and its cells, of which the recipe knows the pixel size."""
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     click(dock, "cells")
     return dock
@@ -87,6 +87,17 @@ def test_the_image_lies_under_the_cells_beside_the_section_and_then_on_it(opened
     opened.bench.landmarking.start()
     assert place_of(shown(opened)[0], row, col) == pytest.approx([y_um[0], x_um[0]])
     assert layers.find(opened.bench.viewer, "tic").visible
+
+
+def test_an_image_that_comes_while_a_map_is_in_sight_stays_below_it_and_says_so(ready, image_path, click, qtbot):
+    click(ready, "align", "tissue", "metabolites")
+    layers.show_channel(ready.bench.viewer, ready.session, "L-Lactate")
+    ready.session.put("microscopy", "", {"path": image_path})
+    qtbot.waitUntil(lambda: bool(shown(ready)), timeout=20_000)
+    assert not any(layer.visible for layer in shown(ready))
+    assert "hidden" in ready.bench.microscope.in_words()
+    shown(ready)[0].visible = True
+    assert "in place of the total ion current" in ready.bench.microscope.in_words()
 
 
 def test_a_ticked_channel_is_measured_by_its_name(opened, click):
@@ -158,7 +169,7 @@ def test_a_pixel_size_that_cannot_be_is_doubted_and_corrected_in_the_window(open
 
 
 def test_cells_in_um_ask_for_the_pixel_size_of_an_image_without(dock, recipe_path, settle, click, tmp_path, qtbot):
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     table = tmp_path / "cells.csv"
     table.write_text("x_um,y_um,class\n10,20,CD8\n300,40,Tumor\n")
@@ -213,7 +224,7 @@ def test_an_image_that_napari_opened_is_offered_and_not_taken(ready, image_path,
 
 
 def test_another_section_starts_without_an_image(opened, recipe_path, settle):
-    opened.bench.open_recipe(recipe_path)
+    opened.bench.arrivals.open_recipe(recipe_path)
     settle(opened)
     assert shown(opened) == []
     assert opened.bench.microscope.image is None

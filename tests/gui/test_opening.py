@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from qtpy.QtWidgets import QMessageBox
 
 from napari_metime.gui import hooks, layers
+from napari_metime.gui.asking import Asking
 from napari_metime.gui.chain import STEPS
 from napari_metime.gui.dropping import target_of
 from napari_metime.gui.lower_dock import LowerDock
@@ -20,7 +20,7 @@ from napari_metime.recipe import load_recipe
 @pytest.fixture
 def worked_on(dock, recipe_path, settle, click):
     """A section with tissue, metabolites and cells."""
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     click(dock, "tissue", "metabolites", "cells")
     return dock
@@ -80,11 +80,11 @@ def test_a_recipe_of_a_missing_file_leaves_the_section_whole(worked_on, tmp_path
 def test_a_good_file_is_asked_for_once_and_no_keeps_everything(worked_on, other, monkeypatch, settle):
     asked, before = [], everything(worked_on)
 
-    def refuse(_, title, text, *buttons):
-        asked.append(text)
-        return QMessageBox.StandardButton.No
+    def refuse(_, question):
+        asked.append(question.words)
+        question.on_no()
 
-    monkeypatch.setattr(QMessageBox, "question", refuse)
+    monkeypatch.setattr(Asking, "ask", refuse)
     for path in (other, other.with_suffix(".ibd")):
         worked_on.take_file(path)
     settle(worked_on)
@@ -105,10 +105,10 @@ def test_yes_goes_over_to_the_other_file_which_starts_empty(worked_on, other, as
 
 
 def test_nothing_is_asked_where_nothing_would_be_lost(dock, recipe, other, asked, settle, qtbot):
-    dock.bench.open_path(recipe.ims.path)
+    dock.bench.arrivals.open_path(recipe.ims.path)
     settle(dock)
-    qtbot.waitUntil(lambda: not dock.bench._drop.isActive())
-    dock.bench.open_path(other)
+    qtbot.waitUntil(lambda: not dock.bench.arrivals._drop.isActive())
+    dock.bench.arrivals.open_path(other)
     settle(dock)
     assert dock.session.get("ims", "path") == other
     assert asked == []
@@ -165,7 +165,7 @@ def test_napari_hands_landmarks_over_only_where_there_is_a_window(recipe, monkey
 
 
 def test_an_imzml_where_cells_are_wanted_is_sent_to_step_1(dock, recipe, other, settle):
-    dock.bench.open_path(recipe.ims.path)
+    dock.bench.arrivals.open_path(recipe.ims.path)
     settle(dock)
     dock.open_step("cells")
     dock.take_file(other)
@@ -193,10 +193,10 @@ def test_the_lower_dock_forgets_the_former_section_and_stale_rows_do_no_harm(wor
     qtbot.addWidget(lower)
     assert not lower.metabolites.table.is_empty
     shown = lower.metabolites.table.entries.groups[0].entries[0].title
-    worked_on.bench.open_path(other)
+    worked_on.bench.arrivals.open_path(other)
     settle(worked_on)
     assert lower.metabolites.table.is_empty
-    assert lower.regions.frame_model.rowCount() == 0
+    assert lower.niches.table.frame_model.rowCount() == 0
     lower.metabolites.select(shown)  # a row of the former section is nowhere
     layers.show_channel(worked_on.bench.viewer, worked_on.session, "L-Lactate")
     assert [layer.name for layer in worked_on.bench.viewer.layers] == ["TIC"]

@@ -21,7 +21,7 @@ SHIFT = np.array([[1.0, 0, 30], [0, 1, -20], [0, 0, 1]])
 @pytest.fixture
 def aligned(dock, recipe_path, settle, click):
     """A section with aligned cells."""
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     click(dock, "cells", "align")
     return dock

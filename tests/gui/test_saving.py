@@ -16,7 +16,7 @@ from napari_metime.ims.opening import open_imzml
 
 @pytest.fixture
 def opened(dock, recipe_path, settle):
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     return dock
 

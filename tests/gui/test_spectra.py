@@ -16,7 +16,7 @@ from napari_metime.ims.mean_spectrum import mean_spectrum
 
 @pytest.fixture
 def opened(dock, recipe_path, settle, qtbot):
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     qtbot.waitUntil(lambda: dock.bench.spectra.mean.mz.size > 0, timeout=20_000)
     return dock

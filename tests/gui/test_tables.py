@@ -3,9 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtGui import QGuiApplication
 
-from napari_metime.gui.tables import REGION_COLUMNS, FrameView, region_columns, region_frame
+from napari_metime.gui.frame_table import FrameView
+from napari_metime.gui.searching import TableSearch
+from napari_metime.gui.tables import (
+    ASSOCIATION_COLUMNS,
+    FURTHER_REGION_COLUMNS,
+    REGION_COLUMNS,
+    region_columns,
+    region_frame,
+)
+
+SELECT_ROW = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
 
 
 @pytest.fixture
@@ -55,7 +66,7 @@ def test_what_regions_were_chosen_by_is_marked_in_the_header(regions):
 
 
 def test_a_click_on_a_sorted_table_chooses_the_right_row(qtbot):
-    view = FrameView(sortable=True)
+    view = FrameView()
     qtbot.addWidget(view)
     view.show_frame(pd.DataFrame({"region_id": ["1", "2", "3"], "n_cells": [10, 9, 100]}), REGION_COLUMNS)
     view.sortByColumn(1, Qt.SortOrder.AscendingOrder)
@@ -68,15 +79,99 @@ def test_a_click_on_a_sorted_table_chooses_the_right_row(qtbot):
 
 
 @pytest.mark.parametrize("dtype", [float, object])
-def test_a_gap_sorts_below_every_number(qtbot, dtype):
-    view = FrameView(sortable=True)
+def test_a_gap_sorts_behind_every_number_whichever_way(qtbot, dtype):
+    view = FrameView()
     qtbot.addWidget(view)
     ratios = pd.Series([10.0, np.nan, 9.0, np.nan, 100.0, -1.0], dtype=dtype)
     view.show_frame(pd.DataFrame({"rate_ratio": ratios}), REGION_COLUMNS)
     for order, wanted in (
         (Qt.SortOrder.DescendingOrder, ["100", "10", "9.0", "−1.0", "–", "–"]),
-        (Qt.SortOrder.AscendingOrder, ["–", "–", "−1.0", "9.0", "10", "100"]),
+        (Qt.SortOrder.AscendingOrder, ["−1.0", "9.0", "10", "100", "–", "–"]),
     ):
         view.sortByColumn(0, order)
         model = view.model()
         assert [model.data(model.index(i, 0)) for i in range(6)] == wanted
+
+
+CHOSEN = pd.DataFrame(
+    {
+        "region_id": ["1", "2", "rest"],
+        "kind": ["niche", "niche", "rest"],
+        "grade": ["desert", "=1+1", ""],
+        "area_um2": [1e5 / 3, 250_000.0, np.nan],
+        "rate_ratio": [0.123456789, 0.5, np.nan],
+        "rate_ratio_low": [0.1, 0.4, np.nan],
+        "rate_ratio_high": [0.2, 0.6, np.nan],
+    }
+)
+
+
+@pytest.fixture
+def chosen(qtbot) -> FrameView:
+    view = FrameView()
+    qtbot.addWidget(view)
+    view.show_frame(region_frame(CHOSEN), region_columns(CHOSEN))
+    return view
+
+
+def clipboard() -> str:
+    return QGuiApplication.clipboard().text()
+
+
+def test_copied_rows_are_a_table_with_full_precision_that_runs_nothing(chosen, qtbot):
+    chosen.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    chosen.setFocus()
+    chosen.selectRow(1)
+    chosen.selectionModel().select(chosen.shown.index(2, 0), SELECT_ROW)
+    qtbot.keyClick(chosen, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert clipboard() == (
+        "region_id\tgrade\tarea_um2\trate_ratio\trate_ratio_low\trate_ratio_high\n"
+        "2\t'=1+1\t250000.0\t0.5\t0.4\t0.6\n"
+        "1\tdesert\t33333.333333333336\t0.123456789\t0.1\t0.2\n"
+    )
+
+
+def test_a_search_and_a_kind_of_rows_leave_what_fits_and_only_that_is_copied(qtbot, chosen):
+    search = TableSearch(chosen, "Find", only=("only niches", "kind", "niche"))
+    qtbot.addWidget(search)
+    search.only.setChecked(True)
+    assert chosen.shown.rowCount() == 2
+    search.field.setText("DESERT 0.12")
+    assert [chosen.shown.index(i, 0).data() for i in range(chosen.shown.rowCount())] == ["1"]
+    search.copy.click()
+    assert clipboard().count("\n") == 2
+    chosen.select_where("region_id", "2")  # is filtered away
+    assert not chosen.selectionModel().hasSelection()
+    qtbot.keyClick(search.field, Qt.Key.Key_Escape)
+    assert chosen.shown.rowCount() == 2
+
+
+def test_the_arrow_goes_from_the_field_into_the_table(qtbot, chosen):
+    search = TableSearch(chosen, "Find", only=("only niches", "kind", "niche"))
+    qtbot.addWidget(search)
+    seen: list[int] = []
+    chosen.row_current.connect(seen.append)
+    qtbot.keyClick(search.field, Qt.Key.Key_Down)
+    qtbot.keyClick(chosen, Qt.Key.Key_Down)
+    assert seen == [0, 1]
+
+
+def test_every_column_says_what_it_means(regions):
+    assert all(column.help for column in (*region_columns(regions), *FURTHER_REGION_COLUMNS, *ASSOCIATION_COLUMNS))
+    renamed = regions.rename(columns=lambda name: name.replace("L-Lactate", "kyn_trp"))
+    names = {column.key: column.header for column in region_columns(renamed)}
+    assert names["log2fc_kyn_trp"] == "log₂ Kynurenine / tryptophan"
+
+
+def test_a_column_is_brought_forward_and_the_next_one_takes_its_place(chosen):
+    def order() -> list[str]:
+        header, columns = chosen.horizontalHeader(), chosen.frame_model.columns
+        return [columns[header.logicalIndex(i)].key for i in range(len(columns))]
+
+    own = order()
+    chosen.bring_forward("rate_ratio")
+    assert order()[:3] == ["region_id", "grade", "rate_ratio"]
+    chosen.bring_forward("rate_ratio_interval")
+    assert order()[:4] == ["region_id", "grade", "rate_ratio_interval", "area_um2"]
+    chosen.bring_forward("log2fc_nothing")
+    assert order() == own

@@ -49,7 +49,7 @@ def cell(dock, label: int, column: int) -> str:
 def test_before_there_is_a_tissue_the_block_says_what_it_waits_for(dock, recipe_path, settle):
     assert "find it first" in block(dock).waits.text()
     assert not block(dock).start.isEnabled()
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     block(dock).start.click()
     assert dock.session.get("tissue", "regions")["method"] == "none"
@@ -119,15 +119,19 @@ def test_a_name_that_is_being_typed_is_left_alone(outlined, settle):
     assert table.state() == table.State.EditingState
 
 
-def test_names_stay_with_the_same_regions_and_go_with_others(outlined, settle):
+def test_names_stay_with_the_places_that_they_were_given_to(outlined, settle):
     find(outlined, settle, 2)
     name(outlined, 1, "tumour")
     find(outlined, settle, 2)
     assert regions(outlined).names[1] == "tumour"
+    tumour = regions(outlined).labels == 1
     find(outlined, settle, 3)
-    assert regions(outlined).names == {1: "1", 2: "2", 3: "3"}
-    assert outlined.session.get("tissue", "regions")["names"] == {}
-    assert any("names were dropped" in line for line in outlined.session.log)
+    labels = regions(outlined).labels
+    wanted = {n: "tumour" if tumour[labels == n].mean() > 0.5 else str(n) for n in (1, 2, 3)}
+    assert regions(outlined).names == wanted
+    named = {n: name for n, name in wanted.items() if name == "tumour"}
+    assert outlined.session.get("tissue", "regions")["names"] == named
+    assert named
     assert outlined.session.state("tissue") == "done"
 
 
@@ -258,7 +262,7 @@ def test_one_region_is_told_as_such(outlined, settle, monkeypatch):
 def test_a_recipe_with_named_regions_opens_and_runs(dock, recipe_path, settle, click, tmp_path):
     path = recipe_path.with_name("named.yaml")
     path.write_text(recipe_path.read_text() + "tissue: {regions: {method: kmeans, n: 2, names: {2: stroma}}}\n")
-    dock.bench.open_recipe(path)
+    dock.bench.arrivals.open_recipe(path)
     settle(dock)
     click(dock, "tissue")
     assert regions(dock).names == {1: "1", 2: "stroma"}
@@ -267,7 +271,7 @@ def test_a_recipe_with_named_regions_opens_and_runs(dock, recipe_path, settle, c
 
 def test_another_section_starts_without_regions(outlined, recipe_path, settle, click):
     find(outlined, settle)
-    outlined.bench.open_recipe(recipe_path)
+    outlined.bench.arrivals.open_recipe(recipe_path)
     settle(outlined)
     click(outlined, "tissue")
     assert regions(outlined) is None

@@ -19,20 +19,15 @@ from napari_metime.gui import hooks, indexing, layers
 from napari_metime.gui.bench import bench_of
 from napari_metime.gui.colours import LANDMARK_COLOURS
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
+from napari_metime.gui.gradient_plot import NICHE_BORDER, TUMOUR_MARGIN
 from napari_metime.gui.lower_dock import LowerDock
 from napari_metime.gui.metabolite_model import ENTRY_ROLE
 from napari_metime.gui.pairs import Pairs
-from napari_metime.gui.plots import NICHE_BORDER, TUMOUR_MARGIN
 
 on_screen = pytest.mark.skipif(
     os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
     reason="a real window needs a screen; run under Xvfb",
 )
-
-
-@pytest.fixture(scope="module")
-def result(recipe):
-    return pipeline.run(recipe)
 
 
 @pytest.fixture
@@ -66,7 +61,7 @@ def wait_for_cancel(started: threading.Event):
 
 
 @on_screen
-def test_reading_both_files_gives_one_dataset_in_one_dock(viewer, recipe, settle):
+def test_reading_both_files_gives_one_dataset_in_one_dock(viewer, recipe, settle, qtbot):
     for path in (recipe.ims.path, recipe.ims.path.with_suffix(".ibd")):
         reader = hooks.get_reader(str(path))
         assert reader is not None
@@ -74,7 +69,7 @@ def test_reading_both_files_gives_one_dataset_in_one_dock(viewer, recipe, settle
     (dock,) = docks(viewer, StepperDock)
     settle(dock)
     assert [layer.name for layer in viewer.layers] == ["TIC"]
-    assert len(docks(viewer, LowerDock)) == 1
+    qtbot.waitUntil(lambda: len(docks(viewer, LowerDock)) == 1)
 
 
 @on_screen
@@ -110,7 +105,7 @@ def test_napari_opens_dropped_files_and_its_menu_finds_the_same_dock(viewer, plu
 @on_screen
 def test_closing_the_viewer_in_a_run_leaves_no_thread(viewer, recipe_path, settle, monkeypatch):
     dock, started = show_stepper(viewer), threading.Event()
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     monkeypatch.setattr(pipeline, "find_tissue", wait_for_cancel(started))
     dock.panels["tissue"].primary.click()
@@ -122,7 +117,7 @@ def test_closing_the_viewer_in_a_run_leaves_no_thread(viewer, recipe_path, settl
 @on_screen
 def test_closing_the_dock_in_a_run_stops_it_and_keeps_the_session(viewer, recipe_path, settle, monkeypatch):
     dock, started = show_stepper(viewer), threading.Event()
-    dock.bench.open_recipe(recipe_path)
+    dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
     monkeypatch.setattr(pipeline, "find_tissue", wait_for_cancel(started))
     dock.panels["tissue"].primary.click()
@@ -138,18 +133,19 @@ def test_closing_the_dock_in_a_run_stops_it_and_keeps_the_session(viewer, recipe
 @on_screen
 def test_a_row_flies_to_its_niche_and_a_click_selects_its_row(finished, viewer):
     _, lower = finished
-    row = lower.regions.frame_model.frame.iloc[0]
+    row = lower.niches.table.frame_model.frame.iloc[0]
     assert row["kind"] == "niche"
-    lower.regions.clicked.emit(lower.regions.model().index(0, 0))
+    lower.niches.table.clicked.emit(lower.niches.table.model().index(0, 0))
     centre = (row["centroid_y_um"], row["centroid_x_um"])
     assert viewer.scene.camera.center[-2:] == pytest.approx(centre)
     assert layers.find(viewer, "niches").selected_label == 1
-    lower.regions.clearSelection()
+    lower.bench.selection.choose_niche(0)
+    assert not lower.niches.table.selectionModel().hasSelection()
     labels = layers.find(viewer, "niches").data
     height, width = lower.session.value("data").dataset.grid.spacing_um
     y, x = np.argwhere(labels == 1)[0]
     lower.pick(y * height, x * width)
-    assert [index.row() for index in lower.regions.selectionModel().selectedRows()] == [0]
+    assert [index.row() for index in lower.niches.table.selectionModel().selectedRows()] == [0]
 
 
 @on_screen
@@ -184,7 +180,7 @@ def test_a_click_on_a_stick_shows_where_its_ion_is(finished, viewer, qtbot):
 def test_a_niche_lies_over_the_mean_by_its_row_and_by_its_label(finished, viewer, qtbot):
     dock, lower = finished
     spectra = dock.bench.spectra
-    lower.regions.clicked.emit(lower.regions.model().index(0, 0))
+    lower.niches.table.clicked.emit(lower.niches.table.model().index(0, 0))
     qtbot.waitUntil(lambda: spectra.overlay_title.startswith("niche 1 · "))
     assert lower.spectrum.compare.currentText() == "with niche 1"
     lower.spectrum.compare.setCurrentIndex(0)
@@ -201,7 +197,7 @@ def test_closing_the_viewer_while_indexing_leaves_no_thread_and_no_file(viewer, 
     for ending in (".imzML", ".ibd"):
         (tmp_path / f"own{ending}").write_bytes(recipe.ims.path.with_suffix(ending).read_bytes())
     dock, started = show_stepper(viewer), threading.Event()
-    dock.bench.open_path(tmp_path / "own.imzML")
+    dock.bench.arrivals.open_path(tmp_path / "own.imzML")
     settle(dock)
     build = indexing.build_index
 
@@ -236,7 +232,7 @@ def click_canvas(viewer, qtbot, y_um: float, x_um: float) -> None:
 def test_clicks_on_the_canvas_set_a_pair_and_undo_by_key_takes_it_back(finished, viewer, qtbot):
     dock, _ = finished
     landmarks = dock.session.pairs.landmarks
-    dock.session.show_pairs_of(None, Pairs())
+    dock.session.set_pairs(Pairs())
     dock.panels["align"].block.add.click()
     source, target = landmarks[0, :2], landmarks[0, 2:]
     x_um, y_um = dock.bench.landmarking._rough.to_section(source[:1], source[1:])
@@ -348,12 +344,12 @@ def test_gradients_are_across_the_niche_or_across_the_margin(finished):
 
 
 @on_screen
-def test_the_dock_follows_the_theme_and_fits_a_small_window(finished, viewer):
+def test_the_dock_follows_the_theme_and_fits_a_small_window(finished, viewer, qtbot):
     dock, lower = finished
     before = dock.styleSheet()
     viewer.theme = "light"
     assert dock.styleSheet() != before
-    assert dock.styleSheet() == lower.styleSheet()
+    qtbot.waitUntil(lambda: dock.styleSheet() == lower.styleSheet())
     for plot in (lower.spectrum.plot.plot, lower.calibration.plot, lower.gradients.plot):
         assert plot.backgroundBrush().color().lightness() > 200
     assert dock.minimumSizeHint().height() <= 400

@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 from napari_metime.alignment.transform_files import Format
 from napari_metime.alignment.transforms import FEWEST
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import ChoiceEditor, Form, NumberEditor, PathEditor, Row, field_of
+from napari_metime.gui.editors import ChoiceEditor, NumberEditor, PathEditor
+from napari_metime.gui.forms import Form, Row, field_of
 from napari_metime.gui.panels.landmark_block import LandmarkBlock
 from napari_metime.gui.panels.microscopy_block import MicroscopyBlock
 from napari_metime.gui.panels.refine_block import RefineBlock

@@ -8,7 +8,8 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import ChoiceEditor, PathEditor, Row, TextEditor, field_of
+from napari_metime.gui.editors import ChoiceEditor, PathEditor, TextEditor
+from napari_metime.gui.forms import Row, field_of
 from napari_metime.gui.panels.step_panel import StepPanel, restyle, say, wrapped
 from napari_metime.gui.role_table import RoleTable, Types, roles_in_words
 from napari_metime.gui.rows import labelled
@@ -36,6 +37,7 @@ class CellsPanel(StepPanel):
 
     step = "cells"
     sentence = "Reads where each cell lies and of what type it is."
+    brings = "Needs a table of cells, or a label mask."
     verb = "Read cells"
     rows = (Row("cells", "pixel_size_um", "Microscope pixel", empty="if known"),)
     more_rows = (
@@ -188,7 +190,7 @@ class CellsPanel(StepPanel):
             self.session.refuse("cells", "")
         chosen = {n: r for n, (_, r) in self.types().items()} | {name: role}
         roles = {key: tuple(n for n, r in chosen.items() if r == key) for key in ROLE_KEYS}
-        self.session.put("cells", "roles", {key: names for key, names in roles.items() if names})
+        self.session.assign_roles({key: names for key, names in roles.items() if names}, f"role of {name:.40}")
 
 
 def zarr_of(path: Path) -> Path:

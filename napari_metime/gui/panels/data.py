@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-
-from napari_metime.gui.forms import ChoiceEditor, Row, TextEditor
+from napari_metime.gui.editors import ChoiceEditor, TextEditor
+from napari_metime.gui.forms import Row
 from napari_metime.gui.panels.index_block import IndexBlock
-from napari_metime.gui.panels.step_panel import StepPanel, looking
+from napari_metime.gui.panels.start_block import StartBlock
+from napari_metime.gui.panels.step_panel import StepPanel
 
 RECALIBRATIONS = [("no", "none"), ("once for the file", "file"), ("row by row", "row")]
 
@@ -16,8 +17,12 @@ RECALIBRATIONS = [("no", "none"), ("once for the file", "file"), ("row by row", 
 class DataPanel(StepPanel):
     """Choose a file, or try the sample section."""
 
+    files_chosen = Signal(object)
+    """Paths of any kind, to be handed to their steps."""
+
     step = "data"
-    sentence = "Drop an .imzML here (its .ibd beside it), or open one."
+    sentence = "Opens an imzML, shows its total ion current and says what is in it."
+    brings = "Needs an .imzML, with its .ibd beside it."
     verb = "Read file"
     rows = (
         Row("section", "id", "Section name", empty="the file's name"),
@@ -34,17 +39,9 @@ class DataPanel(StepPanel):
     )
 
     def build(self, box: QVBoxLayout) -> None:
-        """Add the buttons that choose a file, then the settings of the chosen one."""
-        self.choose, self.sample = QPushButton("Open…"), QPushButton("Try the sample section")
-        self.choose.clicked.connect(self._on_choose)
-        self.sample.clicked.connect(self.bench.open_sample)
-        self.start = looking(QWidget(), "body")
-        row = QHBoxLayout(self.start)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.choose)
-        row.addWidget(self.sample)
-        row.addStretch(1)
+        """Add the ways to a file, then the settings of the chosen one."""
+        self.start = StartBlock(self.bench, self.files_chosen)
+        self.choose, self.sample = self.start.choose, self.start.sample
         box.addWidget(self.start)
         super().build(box)
 
@@ -63,17 +60,12 @@ class DataPanel(StepPanel):
         super().refresh()
         chosen, idle = self.can_run(), self.session.running is None
         self.start.setVisible(idle)
-        self.choose.setText("Other file…" if chosen else "Open…")
-        looks = ("second", "link") if chosen else ("primary", "second")
-        for button, look in zip((self.choose, self.sample), looks, strict=True):
-            if button.property("look") != look:
-                looking(button, look)
-                button.style().unpolish(button)
-                button.style().polish(button)
+        self.start.show_ways(is_chosen=chosen)
         self.forms[0].setVisible(chosen)
         self.primary.setVisible(chosen and self.session.state("data") != "done")
         self.button_row.setVisible(chosen and idle)
         self._offer_parts()
+        self._tell_defaults()
         self.forms[1].set_row_visible("ims", "lock_mz", self.session.get("ims", "recalibrate") != "none")
         self.index.refresh()
 
@@ -88,6 +80,20 @@ class DataPanel(StepPanel):
         if path is not None:
             editor.stand_in(path.stem)
 
+    def _tell_defaults(self) -> None:
+        """Say what the file's own values are, where they are taken."""
+        opened = self.session.value("data")
+        size, polarity = self.forms[0].editors["ims", "pixel_size_um"], self.forms[1].editors["ims", "polarity"]
+        assert isinstance(size, TextEditor)
+        assert isinstance(polarity, ChoiceEditor)
+        is_own = opened is not None and self.session.is_current("data")
+        own = " × ".join(f"{um:g}" for um in dict.fromkeys(opened.dataset.grid.spacing_um)) if is_own else ""
+        size.hint(f"{own}, as in the file" if own else "as in the file")
+        stated = self.session.get("ims", "polarity")
+        sign = f"{opened.dataset.polarity}, as in the file" if is_own and stated is None else "as in the file"
+        polarity.offer([(sign, None), ("positive", "positive"), ("negative", "negative")])
+        polarity.show(stated)
+
     def _offer_parts(self) -> None:
         opened = self.session.value("data")
         names = opened.parts if opened is not None else ()
@@ -96,10 +102,3 @@ class DataPanel(StepPanel):
         editor.offer([("the whole file", None), *((name, name) for name in names)])
         editor.show(self.session.get("ims", "part"))
         self.forms[0].set_row_visible("ims", "part", len(names) > 1 or self.session.get("ims", "part") is not None)
-
-    def _on_choose(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open imaging mass spectrometry", "", "imzML or recipe (*.imzML *.imzml *.ibd *.yaml *.yml)"
-        )
-        if path:
-            self.bench.open_any(Path(path))

@@ -22,6 +22,7 @@ class IndexBlock(QWidget):
         self.start.clicked.connect(indexing.build)
         self.cancel.clicked.connect(indexing.cancel)
         self.bar.setRange(0, 100)
+        self.bar.setAccessibleName("Progress of the index")
         line = QHBoxLayout()
         line.setSpacing(6)
         line.addWidget(self.bar, 1)

@@ -65,7 +65,7 @@ class LandmarkBlock(QWidget):
         self.add.setText("Stop" if session.is_placing else "Add pairs")
         is_first = can_start and not session.is_placing and not pairs.placed
         restyle(self.add, "look", "primary" if is_first else "second")
-        self.undo.setEnabled(pairs.can_undo)
+        self.undo.setEnabled(landmarking.can_undo)
         self.open.setEnabled(idle)
         self.save.setEnabled(bool(pairs.placed))
         told = instruction(session, is_out_of_turn=landmarking.is_out_of_turn)

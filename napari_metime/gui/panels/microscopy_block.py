@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import Form, PathEditor, Row, TextEditor
+from napari_metime.gui.editors import PathEditor, TextEditor
+from napari_metime.gui.forms import Form, Row
 from napari_metime.gui.microscope import offered_image
 from napari_metime.gui.panels.cells import zarr_of
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
@@ -36,7 +37,7 @@ class MicroscopyBlock(QWidget):
         looking(self, "body")
         self.bench, self.session, self.microscope = bench, bench.session, bench.microscope
         self.file = PathEditor(FILES, "image of the cells, if any", self._on_file)
-        self.offer = QPushButton()
+        self.offer = QPushButton("Use an image among the layers")
         looking(self.offer, "link")
         self.offer.clicked.connect(self._on_offer)
         self._offered: Path | None = None
@@ -68,7 +69,8 @@ class MicroscopyBlock(QWidget):
         image = microscope.image
         self.file.show(path)
         self._offered = None if path is not None else offered_image(self.bench.viewer)
-        self.offer.setText("" if self._offered is None else f"Use {self._offered.name}, which is among the layers")
+        if self._offered is not None:
+            self.offer.setText(f"Use {self._offered.name}, which is among the layers")
         self.offer.setVisible(self._offered is not None)
         say(self.error, f"✕ {in_the_window(microscope.problem)}" if microscope.problem else "")
         if microscope.is_opening:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from napari_metime.export.words import number
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.comparison import Mode
-from napari_metime.gui.forms import ChoiceEditor
+from napari_metime.gui.editors import ChoiceEditor
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.rows import labelled
 

@@ -9,13 +9,13 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from napari_metime.errors import MetimeError
 from napari_metime.gui import layers
 from napari_metime.gui.bench import Bench
-from napari_metime.gui.forms import ChoiceEditor, NumberEditor
+from napari_metime.gui.editors import ChoiceEditor, NumberEditor
 from napari_metime.gui.panels.step_panel import looking, say, wrapped
 from napari_metime.gui.region_table import RegionTable
 from napari_metime.gui.rows import labelled
 from napari_metime.gui.work import divide
 from napari_metime.recipe import RegionsRecipe
-from napari_metime.section import Tissue
+from napari_metime.section import Tissue, TissueRegions
 
 TEACHES = (
     "Divides the tissue by its spectra, for example tumour from parenchyma in liver, so that niches are looked for in "
@@ -75,7 +75,7 @@ class RegionsBlock(QWidget):
         for key, editor in (("method", self.method), ("n", self.number), ("smoothing_um", self.smoothing)):
             editor.show(self._wish[key])
         tissue: Tissue | None = session.value("tissue")
-        is_current = session.is_current("tissue")
+        is_current = self._can_divide()
         regions = tissue.regions if tissue is not None else None
         idle = session.running is None
         self.start.setEnabled(idle and is_current)
@@ -83,7 +83,7 @@ class RegionsBlock(QWidget):
         self.drop.setVisible(regions is not None)
         self.drop.setEnabled(idle and is_current)
         say(self.waits, self._waits(tissue, is_current=is_current))
-        say(self.note, "" if regions is None else f"{regions.note[:1].upper()}{regions.note[1:]}.")
+        say(self.note, "" if regions is None else f"{regions.note[:1].upper()}{regions.note[1:]}.{_merged(regions)}")
         self.table.setVisible(regions is not None)
         self.table.setEnabled(idle and is_current)
         self.hint.setVisible(regions is not None and len(regions.names) > 1)
@@ -93,7 +93,15 @@ class RegionsBlock(QWidget):
     def _waits(self, tissue: Tissue | None, *, is_current: bool) -> str:
         if tissue is None:
             return "Waits for the tissue: find it first."
-        return "" if is_current else "The tissue was made with other settings; run it again first."
+        is_idle = self.session.running is None
+        return "The tissue is out of date; run it again first." if is_idle and not is_current else ""
+
+    def _can_divide(self) -> bool:
+        """Whether the tissue stands as its settings say; only what its regions were found with may have changed."""
+        session = self.session
+        changed = session.changed_settings("tissue") + session.changed_inputs("tissue")
+        only_regions = bool(changed) and all(key[0] == "ims" for key in changed)
+        return session.is_current("tissue") or (only_regions and session.can_run("tissue"))
 
     def _on_wish(self, key: str, value: Any) -> None:
         self._wish[key] = value
@@ -116,6 +124,13 @@ class RegionsBlock(QWidget):
             return
         layers.show_regions(self.bench.viewer, self.session)
         self.refresh()
+
+
+def _merged(regions: TissueRegions) -> str:
+    """Say which labels are one region by their names; empty where none are."""
+    several = {name: labels for name, labels in regions.labels_of.items() if len(labels) > 1}
+    merged = "; ".join(f"{name} ({', '.join(map(str, labels))})" for name, labels in several.items())
+    return f" Taken together by their names: {merged}." if merged else ""
 
 
 _KEYS = {"By": "method", "Number": "n", "Smoothing": "smoothing_um"}

@@ -27,6 +27,8 @@ from napari_metime.gui.words import (
     in_one_line,
     in_sentences,
     in_the_window,
+    look_of,
+    needs_in_words,
     rerun_in_words,
     stale_in_words,
     state_in_words,
@@ -78,14 +80,15 @@ class StepHeader(QPushButton):
         box.addLayout(below)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def show_state(self, state: str, words: str, line: str) -> None:
+    def show_state(self, look: str, words: str, line: str) -> None:
         """Show state and result."""
         self.state.setText(words)
         self.line.setText(line)
         self.line.setVisible(bool(line))
         self.setToolTip(line)
+        self.setAccessibleDescription(". ".join(text for text in (words, line) if text))
         for widget in (self.number, self.state):
-            restyle(widget, "state", state)
+            restyle(widget, "state", look)
         self.layout().activate()
         self.setFixedHeight(self.layout().sizeHint().height())
 
@@ -95,9 +98,13 @@ class StepPanel(QFrame):
 
     step: ClassVar[Step]
     sentence: ClassVar[str]
+    brings: ClassVar[str] = ""
+    """What a person has to bring, where no other step gives it."""
     verb: ClassVar[str]
     rows: ClassVar[Sequence[Row]] = ()
     more_rows: ClassVar[Sequence[Row]] = ()
+    more_folds: ClassVar[Sequence[tuple[str, Sequence[Row]]]] = ()
+    """Further settings, each group under a heading of its own."""
 
     open_requested = Signal(str)
 
@@ -117,7 +124,7 @@ class StepPanel(QFrame):
         box = QVBoxLayout(self.body)
         box.setContentsMargins(10, 2, 10, 10)
         box.setSpacing(8)
-        box.addWidget(wrapped(self.sentence, "dim"))
+        self._build_needs(box)
         self.build(box)
         self._build_more(box)
         self._build_buttons(box)
@@ -157,7 +164,7 @@ class StepPanel(QFrame):
         session, step = self.session, self.step
         state, value = session.state(step), session.value(step)
         line = self.line_of(value) if value is not None else self.empty_line()
-        self.header.show_state(state, state_in_words(session, step), line)
+        self.header.show_state(look_of(session, step), state_in_words(session, step), line)
         for form in self.forms:
             form.refresh()
         running = state == "running"
@@ -166,8 +173,10 @@ class StepPanel(QFrame):
         if not running:
             self.bar.setRange(0, 0)
             self.bar.setFormat("")
+            self.doing.setText("")
         self.primary.setEnabled(self.can_run() and session.running is None)
         self.primary.setText(self.verb if value is None else "Run again")
+        self._show_needs()
         self._show_next(state == "done")
         self._show_outcome()
 
@@ -179,41 +188,80 @@ class StepPanel(QFrame):
         """Show how far the step is."""
         self.bar.setRange(0, 100)
         self.bar.setValue(int(100 * fraction))
-        self.bar.setFormat(f"{int(100 * fraction)} % · {text}")
-        self.bar.setToolTip(text)
+        self.bar.setFormat(f"{int(100 * fraction)} %")
+        self.doing.setText(text)
+        self.doing.setToolTip(text)
 
     def _build_more(self, box: QVBoxLayout) -> None:
         if not self.more_rows:
             return
         form = Form(self.session, self.more_rows)
         self.forms.append(form)
-        self.more = Fold("More settings", form)
+        content: QWidget = form
+        if self.more_folds:
+            content = looking(QWidget(), "body")
+            column = QVBoxLayout(content)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(6)
+            column.addWidget(form)
+            for words, rows in self.more_folds:
+                self.forms.append(Form(self.session, rows))
+                column.addWidget(Fold(words, self.forms[-1]))
+        self.more = Fold("More settings", content)
         box.addWidget(self.more)
+
+    def _build_needs(self, box: QVBoxLayout) -> None:
+        self.about, self.stale = wrapped(self.sentence, "dim"), wrapped("", "warning")
+        self.go_to = QPushButton("Go to step")
+        looking(self.go_to, "link")
+        self.go_to.clicked.connect(lambda: self.open_requested.emit(self.session.waits_for(self.step)[0]))
+        box.addWidget(self.about)
+        box.addWidget(self.go_to, 0, Qt.AlignmentFlag.AlignLeft)
+        box.addWidget(self.stale)
+
+    def _show_needs(self) -> None:
+        waits = self.session.waits_for(self.step)
+        is_told = bool(waits) or self.session.value(self.step) is None
+        needs = needs_in_words(self.session, self.step) or self.brings
+        self.about.setText(f"{self.sentence} {needs}".strip() if is_told else self.sentence)
+        self.go_to.setVisible(bool(waits))
+        if waits:
+            self.go_to.setText(f"Go to step {number(waits[0])}, {STEP_NAMES[waits[0]]}")
 
     def _build_buttons(self, box: QVBoxLayout) -> None:
         self.primary = QPushButton(self.verb)
         self.primary.clicked.connect(self.run)
-        self.next = QPushButton()
+        self.next = QPushButton("Next")
         after = STEPS[number(self.step)] if number(self.step) < len(STEPS) else None
+        self.has_next = after is not None
         if after is not None:
             self.next.setText(f"Next: {STEP_NAMES[after]}")
             self.next.clicked.connect(lambda: self.open_requested.emit(after))
         self.button_row = _row(self.primary, self.next)
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
         self.cancel.clicked.connect(self.bench.cancel)
-        self.progress_row = _row(self.bar, self.cancel, stretch_first=True)
+        self.bar.setAccessibleName(f"Progress of {STEP_NAMES[self.step]}")
+        self.doing = QElidingLabel()
+        looking(self.doing, "dim")
+        self.progress_row = looking(QWidget(), "body")
+        column = QVBoxLayout(self.progress_row)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(_row(self.bar, self.cancel, stretch_first=True))
+        column.addWidget(self.doing)
         self.effect = wrapped("", "dim")
         for widget in (self.effect, self.button_row, self.progress_row):
             box.addWidget(widget)
 
     def _build_outcome(self, box: QVBoxLayout) -> None:
-        self.error, self.stale, self.warnings = wrapped("", "error"), wrapped("", "warning"), wrapped("", "warning")
-        self.result = wrapped("", "plain")
-        for widget in (self.error, self.stale, self.result, self.warnings):
+        self.error, self.result, self.warnings = wrapped("", "error"), wrapped("", "plain"), wrapped("", "warning")
+        for widget in (self.error, self.warnings, self.result):
             box.addWidget(widget)
+            say(widget, "")
+        self._told: object = None
 
     def _show_next(self, done: bool) -> None:
-        has_next = done and bool(self.next.text())
+        has_next = done and self.has_next
         self.next.setVisible(has_next)
         restyle(self.next, "look", "primary")
         restyle(self.primary, "look", "second" if has_next else "primary")
@@ -225,10 +273,12 @@ class StepPanel(QFrame):
         say(self.error, f"✕ {in_the_window(error)}" if error else "")
         say(self.stale, stale_in_words(session, step))
         say(self.effect, rerun_in_words(session, step))
-        told = () if value is None else in_sentences(value)
-        say(self.result, "\n\n".join(in_the_window(text) for text in told))
-        warned = () if value is None else warnings_of(value)
-        say(self.warnings, "\n".join(f"! {in_the_window(text)}" for text in warned))
+        if value is not self._told:  # of one result it is always the same, and takes a while to put together
+            self._told = value
+            told = () if value is None else in_sentences(value)
+            say(self.result, "\n\n".join(in_the_window(text) for text in told))
+            warned = () if value is None else warnings_of(value)
+            say(self.warnings, "\n".join(f"! {in_the_window(text)}" for text in warned))
 
 
 def wrapped(text: str, look: str) -> QLabel:
