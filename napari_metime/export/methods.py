@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from napari_metime import __version__
 from napari_metime.export.provenance import package_versions
-from napari_metime.export.words import domain_in_words, is_known, number, one_line, plural
+from napari_metime.export.words import DIVISORS, domain_in_words, is_known, number, one_line, plural
 from napari_metime.recipe import AlignRecipe, ImsRecipe, Recipe
 from napari_metime.section import SectionResult
 
@@ -34,12 +34,6 @@ REFERENCES: Mapping[str, str] = {
 _MARK = re.compile("\0([a-z ]+)\0")
 """No name can forge one: ``one_line`` leaves no letter that cannot be seen."""
 _SOFTWARE = ("python", "numpy", "scipy", "pandas", "scikit-image")
-_DIVISORS = {
-    "tic": "total ion current",
-    "rms": "root mean square",
-    "median": "median intensity",
-    "table": "value in a table of factors",
-}
 _TRANSFORMS = {
     "rigid": "rigid",
     "similarity": "similarity",
@@ -154,7 +148,8 @@ def _channels(recipe: Recipe, result: SectionResult) -> str:
 def _normalised(ims: ImsRecipe) -> str:
     if ims.normalize == "none":
         return ", not normalised"
-    divisor = _DIVISORS.get(ims.normalize) or f"intensity of the ion at m/z {ims.reference_mz}"
+    by_ion = f"intensity of the ion at m/z {ims.reference_mz}"
+    divisor = by_ion if ims.normalize == "reference" else DIVISORS[ims.normalize]
     return f", normalised to the {divisor} of each pixel (times median(f) / f, the median over tissue pixels)"
 
 

@@ -30,6 +30,7 @@ from napari_metime.export.scores import scores_in_print
 from napari_metime.export.summary import plain_summary
 from napari_metime.export.tissue_regions import notes_of_tissue
 from napari_metime.export.words import (
+    DIVISORS,
     MISSING,
     Row,
     alignment_sentence,
@@ -50,13 +51,6 @@ from napari_metime.section import SectionResult, axis_label
 MAX_SENTENCES = 12
 MAX_TEXT = 2000
 """A longer text of somebody else's making is cut: a name may be of any length. Our own choice."""
-_DIVISORS = {
-    "tic": "total ion current",
-    "rms": "root mean square",
-    "median": "median",
-    "reference": "one ion",
-    "table": "a table",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +100,7 @@ def render_report(
         section=recipe.section,
         notes=notes,
         domain=domain_in_words(recipe.niches.domain),
-        divisor=_DIVISORS.get(recipe.ims.normalize),
+        divisor=DIVISORS.get(recipe.ims.normalize),
         n_permutations=recipe.niches.n_permutations,
         alpha=recipe.niches.alpha,
         recipe_text=_Whole(recipe_text),

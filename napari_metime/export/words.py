@@ -35,6 +35,14 @@ MAX_NAME = 60
 """Longer names of channels are cut where a reader sees them. Our own choice."""
 LOW_OVERLAP = 0.5
 """A niche that overlaps less with what windows of other sizes find is told to. Our own choice."""
+DIVISORS = {
+    "tic": "total ion current",
+    "rms": "root mean square",
+    "median": "median intensity",
+    "reference": "intensity of one ion",
+    "table": "value in a table of factors",
+}
+"""What intensities are divided by, of the recipe's words."""
 Row = Mapping[str, Any]
 
 

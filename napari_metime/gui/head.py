@@ -12,6 +12,7 @@ from superqt import QElidingLabel
 from napari_metime.gui import commands
 from napari_metime.gui.panels.step_panel import looking, wrapped
 from napari_metime.gui.recent import recent_files
+from napari_metime.gui.rows import in_a_row
 
 if TYPE_CHECKING:
     from napari_metime.gui.dock import StepperDock
@@ -118,16 +119,11 @@ class QuestionStrip(QFrame):
         looking(self.no, "primary")
         self.yes.clicked.connect(lambda: answer(True))
         self.no.clicked.connect(lambda: answer(False))
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        buttons.addWidget(self.yes)
-        buttons.addWidget(self.no)
-        buttons.addStretch(1)
         box = QVBoxLayout(self)
         box.setContentsMargins(10, 8, 10, 8)
         box.setSpacing(8)
         box.addWidget(self.words)
-        box.addLayout(buttons)
+        box.addWidget(in_a_row(self.yes, self.no))
 
     def show_words(self, words: str, yes: str, no: str) -> None:
         """Show a question with what its buttons say."""

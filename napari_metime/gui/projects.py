@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -63,8 +64,8 @@ class Projects(QObject):
         """Where the unsaved work on this section is kept."""
         self._left: dict[Path, str] = {}
         """Of each folder that was read or written: the state that was left there. Another one is another window's."""
-        self._waiting: Callable[[], None] | None = None
-        """The save that begins once the running one has ended."""
+        self._waiting: deque[Callable[[], None]] = deque()
+        """The saves that begin once the running one has ended."""
         self._missing: tuple[InputFile, ...] = ()
         """Files that the open project was made from and that were not found."""
         self._job: Job | None = None
@@ -215,15 +216,14 @@ class Projects(QObject):
             if outcome.kind == "done":
                 self._left[folder] = outcome.value.state
             land(outcome)
-            waiting, self._waiting = self._waiting, None
-            if waiting is not None:
-                waiting()
+            if self._waiting:
+                self._waiting.popleft()()
 
         def begin() -> None:
             self._job = self._runner.start(work, landed)
 
         if self._runner.is_working:
-            self._waiting = begin
+            self._waiting.append(begin)
         else:
             begin()
 
@@ -240,6 +240,8 @@ class Projects(QObject):
     def _land_saved(self, of: Path, outcome: Outcome) -> None:
         session = self._session
         if outcome.kind != "done":
+            self._kept = ()  # it was to be in there
+            self._due.start()
             session.tell(f"project: not saved: {outcome.problem}")
             session.refuse("data", outcome.problem)
             return

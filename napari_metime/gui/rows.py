@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_metime.gui.editors import name_control
 from napari_metime.gui.forms import LABEL_WIDTH
@@ -23,6 +32,20 @@ def labelled(words: str, widget: QWidget) -> QWidget:
     name_control(label, widget)
     grid.addWidget(label, 0, 0)
     grid.addWidget(widget, 0, 1)
+    return whole
+
+
+def in_a_row(*widgets: QWidget, stretch_first: bool = False) -> QWidget:
+    """Return widgets side by side; the room that is left goes behind them, or to the first one."""
+    whole = QWidget()
+    whole.setProperty("look", "body")
+    box = QHBoxLayout(whole)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(6)
+    for i, widget in enumerate(widgets):
+        box.addWidget(widget, 1 if stretch_first and i == 0 else 0)
+    if not stretch_first:
+        box.addStretch(1)
     return whole
 
 

@@ -12,7 +12,6 @@ from napari_metime import pipeline
 from napari_metime.export.colours import ROLE_COLOURS
 from napari_metime.gui import layers
 from napari_metime.gui.cell_layers import DRAWN
-from napari_metime.gui.chain import STEPS
 from napari_metime.gui.legend import Legend
 from napari_metime.gui.niche_layers import LEAST_P, NICHE_KINDS, as_bytes, niche_layers
 from napari_metime.gui.session import Session
@@ -24,14 +23,6 @@ def session(recipe) -> Session:
     session = Session()
     session.fill(recipe, pipeline.run(recipe), pipeline.read_cells(recipe.cells))
     return session
-
-
-@pytest.fixture
-def viewer(session) -> ViewerModel:
-    viewer = ViewerModel()
-    for step in STEPS:
-        layers.show(viewer, session, step)
-    return viewer
 
 
 def test_every_layer_is_in_um_with_named_axes(viewer, session):

@@ -259,6 +259,17 @@ def test_a_project_that_cannot_be_saved_is_told_in_the_first_step(outlined, sett
     assert outlined.session.project is None
 
 
+def test_what_was_to_be_saved_and_could_not_is_kept_all_the_same(outlined, kept, qtbot, tmp_path):
+    kept(outlined)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.docx").write_text("x")
+    outlined.session.put("niches", "alpha", 0.01)
+    outlined.bench.save_project(tmp_path / "mine")
+    qtbot.waitUntil(lambda: outlined.session.error("data") != "", timeout=5000)
+    kept(outlined)
+    assert load_project(latest_autosave().path, KINDS).state.attributes["values"]["niches"]["alpha"] == 0.01
+
+
 def test_a_project_cannot_be_saved_before_there_is_a_section(dock, tmp_path):
     dock.bench.save_project(tmp_path / "mine")
     assert "open one first" in dock.session.error("data")

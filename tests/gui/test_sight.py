@@ -41,14 +41,6 @@ def session(recipe, filled) -> Session:
     return session
 
 
-@pytest.fixture
-def viewer(session) -> ViewerModel:
-    viewer = ViewerModel()
-    for step in STEPS:
-        layers.show(viewer, session, step)
-    return viewer
-
-
 def maps(viewer) -> list[str]:
     """The maps in sight, by channel or kind."""
     shown = [layer.metadata for layer in viewer.layers if layer.visible and layer.metadata.get(KEY) in MAPS]

@@ -26,7 +26,7 @@ from napari_metime.export.results import REPORT_NAME
 from napari_metime.gui.forms import LABEL_WIDTH, Row
 from napari_metime.gui.panels.save_block import SaveBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
-from napari_metime.gui.rows import Fold
+from napari_metime.gui.rows import Fold, in_a_row
 from napari_metime.gui.work import results_folder
 
 PROVENANCE_PX = 220
@@ -102,11 +102,13 @@ class ExportPanel(StepPanel):
         self.open_folder, self.open_report = QPushButton("Open folder"), QPushButton("Open report")
         self.open_folder.clicked.connect(lambda: self._open(self.session.value("export")))
         self.open_report.clicked.connect(lambda: self._open(self.session.value("export") / REPORT_NAME))
-        self.opening = _beside(self.open_report, self.open_folder)
+        self.opening = in_a_row(self.open_report, self.open_folder)
         self.methods, self.copied = QPushButton("Copy methods text"), wrapped("", "dim")
         self.methods.setToolTip("Two paragraphs for a paper: what was done, with parameters, versions and references")
         self.methods.clicked.connect(self.copy_methods_text)
-        self.for_paper = _beside(self.methods)
+        self.for_paper = in_a_row(self.methods)
+        for button in (self.open_report, self.open_folder, self.methods):
+            looking(button, "second")
         self.provenance = QPlainTextEdit()
         self.provenance.setReadOnly(True)
         # A checksum is one long word.
@@ -172,15 +174,3 @@ def what_it_replaces(folder: Path) -> str:
     if when is None:
         return "Other files are there already; choose another folder."
     return f"Replaces the results of {when.day} {when:%b %H:%M} that stand there."
-
-
-def _beside(*buttons: QPushButton) -> QWidget:
-    whole = looking(QWidget(), "body")
-    row = QHBoxLayout(whole)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(6)
-    for button in buttons:
-        looking(button, "second")
-        row.addWidget(button)
-    row.addStretch(1)
-    return whole

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.export.placed_landmarks import PLACED
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.landmark_fit import in_words, instruction
 from napari_metime.gui.landmark_table import LandmarkTable
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
+from napari_metime.gui.rows import in_a_row
 from napari_metime.gui.style import colours_of
 from napari_metime.gui.words import in_the_window
 
@@ -50,8 +51,8 @@ class LandmarkBlock(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
-        box.addWidget(_row(self.add, self.undo, self.open, self.save))
-        for widget in (self.next_click, self.waits, self.source, self.fit, _row(self.mirror)):
+        box.addWidget(in_a_row(self.add, self.undo, self.open, self.save))
+        for widget in (self.next_click, self.waits, self.source, self.fit, in_a_row(self.mirror)):
             box.addWidget(widget)
         box.addWidget(self.table)  # last: it grows, and what must be seen stands above it
 
@@ -108,14 +109,3 @@ class LandmarkBlock(QWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save landmarks", "landmarks.csv", FILES)
         if path:
             self.bench.landmarking.save(Path(path))
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    whole = looking(QWidget(), "body")
-    box = QHBoxLayout(whole)
-    box.setContentsMargins(0, 0, 0, 0)
-    box.setSpacing(4)
-    for widget in widgets:
-        box.addWidget(widget)
-    box.addStretch(1)
-    return whole

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.export.words import number
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.comparison import Mode
 from napari_metime.gui.editors import ChoiceEditor
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
-from napari_metime.gui.rows import labelled
+from napari_metime.gui.rows import in_a_row, labelled
 
 TEACHES = (
     "Moves the cells, or their image, over the ions until the two patterns tell most about each other (mutual "
@@ -43,7 +43,7 @@ class RefineBlock(QWidget):
         self.flip.clicked.connect(self.comparison.flip)
         self.blink.clicked.connect(self.comparison.blink)
         self.bits = wrapped("", "plain")
-        self.compare_row, self.flip_row = labelled("Compare", self.compare.widget()), _row(self.flip, self.blink)
+        self.compare_row, self.flip_row = labelled("Compare", self.compare.widget()), in_a_row(self.flip, self.blink)
         for button in (self.drop, self.flip):
             looking(button, "second")
         box = QVBoxLayout(self)
@@ -52,7 +52,7 @@ class RefineBlock(QWidget):
         box.addWidget(wrapped(TEACHES, "dim"))
         for words, editor in (("Move", self.channel), ("Over", self.to), ("It may", self.transform)):
             box.addWidget(labelled(words, editor.widget()))
-        for widget in (_row(self.refine, self.drop), self.bits, self.compare_row, self.flip_row):
+        for widget in (in_a_row(self.refine, self.drop), self.bits, self.compare_row, self.flip_row):
             box.addWidget(widget)
         self.comparison.changed.connect(self.refresh)
         bench.microscope.changed.connect(self.refresh)
@@ -102,14 +102,3 @@ class RefineBlock(QWidget):
 
     def _on_wish(self, key: str, value: Any) -> None:
         self._wish[key] = value
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    whole = looking(QWidget(), "body")
-    box = QHBoxLayout(whole)
-    box.setContentsMargins(0, 0, 0, 0)
-    box.setSpacing(6)
-    for widget in widgets:
-        box.addWidget(widget)
-    box.addStretch(1)
-    return whole

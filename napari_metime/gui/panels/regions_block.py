@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.errors import MetimeError
 from napari_metime.gui import layers
@@ -12,7 +12,7 @@ from napari_metime.gui.bench import Bench
 from napari_metime.gui.editors import ChoiceEditor, NumberEditor
 from napari_metime.gui.panels.step_panel import looking, say, wrapped
 from napari_metime.gui.region_table import RegionTable
-from napari_metime.gui.rows import labelled
+from napari_metime.gui.rows import in_a_row, labelled
 from napari_metime.gui.work import divide
 from napari_metime.recipe import RegionsRecipe
 from napari_metime.section import Tissue, TissueRegions
@@ -47,13 +47,7 @@ class RegionsBlock(QWidget):
         self.waits, self.note, self.hint = wrapped("", "dim"), wrapped("", "plain"), wrapped(HINT, "dim")
         for button in (self.start, self.drop):
             looking(button, "second")
-        buttons = looking(QWidget(), "body")
-        line = QHBoxLayout(buttons)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(6)
-        line.addWidget(self.start)
-        line.addWidget(self.drop)
-        line.addStretch(1)
+        buttons = in_a_row(self.start, self.drop)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)

@@ -21,7 +21,7 @@ from superqt import QElidingLabel
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.chain import STEPS, Step, number
 from napari_metime.gui.forms import Form, Row
-from napari_metime.gui.rows import Fold
+from napari_metime.gui.rows import Fold, in_a_row
 from napari_metime.gui.words import (
     STEP_NAMES,
     in_one_line,
@@ -237,7 +237,7 @@ class StepPanel(QFrame):
         if after is not None:
             self.next.setText(f"Next: {STEP_NAMES[after]}")
             self.next.clicked.connect(lambda: self.open_requested.emit(after))
-        self.button_row = _row(self.primary, self.next)
+        self.button_row = in_a_row(self.primary, self.next)
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
         self.cancel.clicked.connect(self.bench.cancel)
         self.bar.setAccessibleName(f"Progress of {STEP_NAMES[self.step]}")
@@ -247,7 +247,7 @@ class StepPanel(QFrame):
         column = QVBoxLayout(self.progress_row)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(_row(self.bar, self.cancel, stretch_first=True))
+        column.addWidget(in_a_row(self.bar, self.cancel, stretch_first=True))
         column.addWidget(self.doing)
         self.effect = wrapped("", "dim")
         for widget in (self.effect, self.button_row, self.progress_row):
@@ -297,15 +297,3 @@ def say(label: QLabel, text: str) -> None:
     """Show a text; an empty one takes its label away."""
     label.setText(text)
     label.setVisible(bool(text))
-
-
-def _row(*widgets: QWidget, stretch_first: bool = False) -> QWidget:
-    whole = looking(QWidget(), "body")
-    box = QHBoxLayout(whole)
-    box.setContentsMargins(0, 0, 0, 0)
-    box.setSpacing(6)
-    for i, widget in enumerate(widgets):
-        box.addWidget(widget, 1 if stretch_first and i == 0 else 0)
-    if not stretch_first:
-        box.addStretch(1)
-    return whole
