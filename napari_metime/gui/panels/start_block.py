@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.gui.autosave import Unfinished, latest_autosave
 from napari_metime.gui.bench import Bench
 from napari_metime.gui.panels.step_panel import looking, restyle, wrapped
 from napari_metime.gui.recent import recent_files
-from napari_metime.gui.rows import ElidingButton, in_a_row
+from napari_metime.gui.rows import ElidingButton
 
 DROP = "Or drop files anywhere in this window, all at once: imzML, cells, landmarks, microscopy, recipe, project."
 OPENS = "Sections, recipes and projects (*.imzML *.imzml *.ibd *.yaml *.yml *.metime);;All files (*)"
@@ -41,10 +41,15 @@ class StartBlock(QWidget):
         self._recent = QVBoxLayout(self.recent)
         self._recent.setContentsMargins(0, 0, 0, 0)
         self._recent.setSpacing(0)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.choose)
+        row.addWidget(self.sample)
+        row.addStretch(1)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(8)
-        box.addWidget(in_a_row(self.choose, self.sample))
+        box.addLayout(row)
         for widget in (self.go_on, self.recent, self.drop):
             box.addWidget(widget)
 
