@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_metime.gui.app import open_window
 from napari_metime.gui.dock import StepperDock
-from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.views.lower_dock import LowerDock
 
 N_CLICKS = 31
 N_FRAMES = 60

@@ -27,11 +27,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 from window_clock import Block, Clock, rest, run_until
 
-from napari_metime.gui import layers
 from napari_metime.gui.app import open_window
-from napari_metime.gui.chain import STEPS, Step
 from napari_metime.gui.dock import StepperDock
-from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.layers import layers
+from napari_metime.gui.state.chain import STEPS, Step
+from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.ims import open_from_recipe
 from napari_metime.recipe import ImsRecipe
 

@@ -13,6 +13,8 @@ from napari_metime.errors import MetimeError, OutputError
 
 SCRATCH = ".metime."
 """How the name of a folder begins in which something is being written."""
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""The disk, or what a person may use of it, is full."""
 
 
 @contextmanager
@@ -63,12 +65,36 @@ def replaced_folder(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replaced_file(path: Path) -> Iterator[Path]:
-    """Give a new file name; it takes the place of ``path``, at one blow, when the block ends without an error."""
+def replaced_file(path: Path, *, outlasts_power: bool = False) -> Iterator[Path]:
+    """Give a new file name; it takes the place of ``path``, at one blow, when the block ends without an error.
+
+    Parameters
+    ----------
+    outlasts_power : wait for the disk, so that a power cut leaves the old or the new file whole, never an empty one
+    """
     with scratch_beside(path) as scratch:
         new = scratch / path.name
         yield new
+        if outlasts_power:
+            wait_for_disk(new)
         os.replace(new, path)
+        if outlasts_power:
+            wait_for_disk(path.parent)
+
+
+def wait_for_disk(path: Path) -> None:
+    """Wait until what was written to a file, or the names in a folder, stand on the disk itself."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":  # there no folder can be opened; NTFS keeps its names by a journal
+        return
+    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not is_folder:  # of a folder not every network disk can be asked that
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -107,5 +133,7 @@ def _move_into_place(new: Sequence[Path], final: Sequence[Path], *, aside: Path)
 
 def cannot_write(out: Path, error: OSError) -> OutputError:
     """Say in one line that ``out`` cannot be written, and why."""
+    if error.errno in _FULL:
+        return OutputError(f"expected room for {out}, found the disk full; free some, or choose a place on another disk")
     found = error.strerror or error
     return OutputError(f"expected to write {out}, found: {found}; choose another place or free this one")

@@ -48,7 +48,7 @@ from qtpy.QtCore import QBuffer, QIODevice  # noqa: E402
 from qtpy.QtWidgets import QApplication, QWidget  # noqa: E402
 
 from napari_metime.gui.dock import StepperDock, show_lower_dock, show_stepper  # noqa: E402
-from napari_metime.gui.lower_dock import LowerDock  # noqa: E402
+from napari_metime.gui.views.lower_dock import LowerDock  # noqa: E402
 from napari_metime.sample import sample_recipe  # noqa: E402
 
 

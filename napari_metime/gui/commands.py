@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_metime.gui.asking import Question
-from napari_metime.gui.opening import work_in
+from napari_metime.gui.arriving.asking import Question
+from napari_metime.gui.arriving.opening import work_in
 from napari_metime.gui.panels.export import ExportPanel
 from napari_metime.gui.panels.start_block import ask_for_files
 

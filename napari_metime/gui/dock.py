@@ -11,18 +11,13 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
-from napari_metime.gui import layers
-from napari_metime.gui.bench import Bench, bench_of
-from napari_metime.gui.chain import STEPS, Step
-from napari_metime.gui.docked import DockedWidget, disconnecting
-from napari_metime.gui.dropping import target_of
-from napari_metime.gui.drops import Drops, dropped_paths
+from napari_metime.gui.arriving.dropping import target_of
+from napari_metime.gui.arriving.drops import Drops, dropped_paths
+from napari_metime.gui.arriving.incoming import Incoming
 from napari_metime.gui.head import Head
-from napari_metime.gui.incoming import Incoming
-from napari_metime.gui.keys import add_keys, order_tab_by_sight
-from napari_metime.gui.later import later
-from napari_metime.gui.legend import Legend
-from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.keys import add_keys
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.legend import Legend
 from napari_metime.gui.panels.align import AlignPanel
 from napari_metime.gui.panels.cells import CellsPanel
 from napari_metime.gui.panels.data import DataPanel
@@ -31,8 +26,14 @@ from napari_metime.gui.panels.metabolites import MetabolitesPanel
 from napari_metime.gui.panels.niches import NichesPanel
 from napari_metime.gui.panels.step_panel import StepPanel, looking
 from napari_metime.gui.panels.tissue import TissuePanel
-from napari_metime.gui.style import style_sheet
-from napari_metime.gui.ways import choose_way
+from napari_metime.gui.running.bench import Bench, bench_of
+from napari_metime.gui.state.chain import STEPS, Step
+from napari_metime.gui.state.ways import choose_way
+from napari_metime.gui.views.lower_dock import LowerDock
+from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
+from napari_metime.gui.widgets.later import later
+from napari_metime.gui.widgets.style import style_sheet
+from napari_metime.gui.widgets.tab_order import order_tab_by_sight
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout,
 from superqt import QElidingLabel
 
 from napari_metime.gui import commands
+from napari_metime.gui.arriving.recent import recent_files
 from napari_metime.gui.panels.step_panel import looking, wrapped
-from napari_metime.gui.recent import recent_files
-from napari_metime.gui.rows import in_a_row
+from napari_metime.gui.widgets.rows import in_a_row
 
 if TYPE_CHECKING:
     from napari_metime.gui.dock import StepperDock

@@ -31,7 +31,7 @@ def get_cells_reader(path: str | Sequence[str]) -> Reader | None:
     """
     import napari
 
-    from napari_metime.gui.dropping import holds_cells, holds_landmarks
+    from napari_metime.gui.arriving.dropping import holds_cells, holds_landmarks
 
     first = path if isinstance(path, str) else path[0]
     is_ours = holds_cells(Path(first)) or holds_landmarks(Path(first))
@@ -95,9 +95,9 @@ def _tic_layer(path: Path) -> LayerData:
     import numpy as np
 
     from napari_metime import pipeline
-    from napari_metime.gui.layers import tic_layer_data
-    from napari_metime.gui.made import Opened
-    from napari_metime.gui.opening import imzml_beside
+    from napari_metime.gui.arriving.opening import imzml_beside
+    from napari_metime.gui.layers.layers import tic_layer_data
+    from napari_metime.gui.state.made import Opened
     from napari_metime.ims import pixel_vectors
     from napari_metime.recipe import ImsRecipe
 

@@ -1,20 +1,20 @@
-"""The keyboard in the dock: shortcuts, Enter on whatever has the focus, and an order of Tab that follows sight.
+"""The shortcuts of the dock.
 
 None of the shortcuts is one of napari's: its own use Alt with letters and arrows, and the bare digits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QLayout, QScrollArea, QShortcut, QWidget
+from qtpy.QtWidgets import QShortcut
 
 from napari_metime.gui import commands
-from napari_metime.gui.chain import STEPS, number
+from napari_metime.gui.state.chain import STEPS, number
 
 if TYPE_CHECKING:
     from napari_metime.gui.dock import StepperDock
@@ -38,35 +38,3 @@ def _shortcut(dock: StepperDock, keys: str, act: Callable[[], None], context: Qt
     shortcut.setContext(context)
     shortcut.activated.connect(act)
     return shortcut
-
-
-def order_tab_by_sight(whole: QWidget) -> None:
-    """Let Tab go through the controls as they stand, from top to bottom and left to right."""
-    former: QWidget | None = None
-    for widget in controls_in(whole):
-        if former is not None:
-            QWidget.setTabOrder(former, widget)
-        former = widget
-
-
-def controls_in(whole: QWidget) -> Iterator[QWidget]:
-    """Yield what takes the focus by Tab in a widget, as it stands in the layouts."""
-    if isinstance(whole, QScrollArea) and (inner := whole.widget()) is not None:
-        yield from controls_in(inner)
-        return
-    if whole.focusPolicy() & Qt.FocusPolicy.TabFocus and whole.focusProxy() is None:
-        yield whole
-        return
-    if (layout := whole.layout()) is not None:
-        yield from _controls_of(layout)
-
-
-def _controls_of(layout: QLayout) -> Iterator[QWidget]:
-    for i in range(layout.count()):
-        item = layout.itemAt(i)
-        if item is None:
-            continue
-        if (widget := item.widget()) is not None:
-            yield from controls_in(widget)
-        elif (inner := item.layout()) is not None:
-            yield from _controls_of(inner)

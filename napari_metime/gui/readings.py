@@ -10,10 +10,10 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_metime.export.words import count, is_known, number
-from napari_metime.gui.channel_look import unit_of
-from napari_metime.gui.frame import KEY
-from napari_metime.gui.made import Opened
-from napari_metime.gui.session import Session
+from napari_metime.gui.layers.channel_look import unit_of
+from napari_metime.gui.layers.frame import KEY
+from napari_metime.gui.state.made import Opened
+from napari_metime.gui.state.session import Session
 from napari_metime.section import ChannelSet, NicheResult, Tissue, label_of
 
 ROLE_NAMES = {"effector": "effector", "suppressor": "suppressor", "tumor": "tumour", "other": "other"}

@@ -14,11 +14,11 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer, Points
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_metime.gui import layers
-from napari_metime.gui.chain import Step
-from napari_metime.gui.frame import KEY
-from napari_metime.gui.ions import Ions
-from napari_metime.gui.session import Session
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.frame import KEY
+from napari_metime.gui.running.ions import Ions
+from napari_metime.gui.state.chain import Step
+from napari_metime.gui.state.session import Session
 from napari_metime.section import ChannelSet, NicheResult
 
 

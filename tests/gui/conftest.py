@@ -13,11 +13,11 @@ pytest.importorskip("napari", reason="the window needs the gui extra")
 from napari.components import ViewerModel
 
 from napari_metime import pipeline
-from napari_metime.gui import layers
-from napari_metime.gui.asking import Asking, Question
-from napari_metime.gui.chain import STEPS
+from napari_metime.gui.arriving.asking import Asking, Question
 from napari_metime.gui.dock import StepperDock
-from napari_metime.gui.session import Session
+from napari_metime.gui.layers import layers
+from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.state.session import Session
 from napari_metime.recipe import Recipe, load_recipe
 from napari_metime.section import SectionResult
 from napari_metime.simulate import SectionPlan, simulate_section

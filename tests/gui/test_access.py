@@ -23,9 +23,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_metime import pipeline
-from napari_metime.gui.chain import STEPS
-from napari_metime.gui.keys import controls_in
-from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.views.lower_dock import LowerDock
+from napari_metime.gui.widgets.tab_order import controls_in
 
 CONTROLS = (
     *(QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QProgressBar),

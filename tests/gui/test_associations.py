@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_metime.gui.association_plots import MAX_LABEL, axis_colours
-from napari_metime.gui.associations import AssociationView
-from napari_metime.gui.tables import ASSOCIATION_COLUMNS, association_frame
+from napari_metime.gui.views.association_plots import MAX_LABEL, axis_colours
+from napari_metime.gui.views.associations import AssociationView
+from napari_metime.gui.views.tables import ASSOCIATION_COLUMNS, association_frame
 
 NAN = np.nan
 CHANNELS = pd.DataFrame(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_metime import pipeline
-from napari_metime.gui.calibration import CalibrationView
-from napari_metime.gui.lower_dock import LowerDock
+from napari_metime.gui.views.calibration import CalibrationView
+from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.ims import Recalibration
 
 

@@ -7,14 +7,14 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
-from napari_metime.gui.cell_layers import CELL_OPACITIES, MANY, cells_layer, recolour
-from napari_metime.gui.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
-from napari_metime.gui.forms import field_of
-from napari_metime.gui.frame import KEY
-from napari_metime.gui.layers import find
+from napari_metime.gui.layers.cell_layers import CELL_OPACITIES, MANY, cells_layer, recolour
+from napari_metime.gui.layers.frame import KEY
+from napari_metime.gui.layers.layers import find
 from napari_metime.gui.panels.cells import FILES, zarr_of
-from napari_metime.gui.role_table import RoleTable, roles_in_words
-from napari_metime.gui.words import CONTROLS, NO_EFFECTOR, in_the_window
+from napari_metime.gui.running.words import CONTROLS, NO_EFFECTOR, in_the_window
+from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
+from napari_metime.gui.widgets.forms import field_of
+from napari_metime.gui.widgets.role_table import RoleTable, roles_in_words
 from napari_metime.section import CellTable
 
 

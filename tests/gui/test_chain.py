@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_metime.gui.chain import STEPS, ancestors, in_order, needs
-from napari_metime.gui.session import Session
+from napari_metime.gui.state.chain import STEPS, ancestors, in_order, needs
+from napari_metime.gui.state.session import Session
 
 
 def test_the_order_is_that_of_the_window_where_nothing_else_is_asked():

@@ -17,10 +17,10 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QLineEdit, QPushButton, QWi
 
 from napari_metime import pipeline
 from napari_metime.cli import main
-from napari_metime.gui.chain import STEPS, Step
 from napari_metime.gui.dock import StepperDock, show_lower_dock, show_stepper
-from napari_metime.gui.lower_dock import LowerDock
-from napari_metime.gui.worker import Job, Runner
+from napari_metime.gui.running.worker import Job, Runner
+from napari_metime.gui.state.chain import STEPS, Step
+from napari_metime.gui.views.lower_dock import LowerDock
 
 pytestmark = pytest.mark.skipif(
     os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from napari_metime.gui.evidence_words import (
+from napari_metime.gui.views.evidence_words import (
     VERDICTS,
     axis_sentences,
     axis_state,

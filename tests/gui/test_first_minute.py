@@ -12,12 +12,12 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
 from napari_metime.gui import commands, palette
-from napari_metime.gui.asking import Asking, Question
-from napari_metime.gui.autosave import Unfinished
-from napari_metime.gui.chain import STEPS
-from napari_metime.gui.incoming import are_ours, in_turn
+from napari_metime.gui.arriving.asking import Asking, Question
+from napari_metime.gui.arriving.incoming import are_ours, in_turn
 from napari_metime.gui.panels import start_block
-from napari_metime.gui.words import look_of, needs_in_words, stale_in_words
+from napari_metime.gui.projects.autosave import Unfinished
+from napari_metime.gui.running.words import look_of, needs_in_words, stale_in_words
+from napari_metime.gui.state.chain import STEPS
 
 ALL = ("microscopy.ome.tif", "landmarks.csv", "cells.csv", "section.imzML", "section.ibd", "notes.docx")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_metime.gui.forms import Form, Row
-from napari_metime.gui.session import Session
+from napari_metime.gui.state.session import Session
+from napari_metime.gui.widgets.forms import Form, Row
 from napari_metime.recipe import ImsRecipe, NichesRecipe
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_metime.gui import layers
-from napari_metime.gui.history import MAX_CHANGES, Change, History
-from napari_metime.gui.pairs import Pairs
+from napari_metime.gui.layers import layers
+from napari_metime.gui.state.history import MAX_CHANGES, Change, History
+from napari_metime.gui.state.pairs import Pairs
 
 
 def _change(words: str, what: str = "roles") -> Change:

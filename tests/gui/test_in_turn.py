@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject
 
-from napari_metime.gui.in_turn import InTurn
+from napari_metime.gui.running.in_turn import InTurn
 
 
 def test_pieces_are_done_one_a_turn_and_in_their_order(qtbot):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_metime.gui import indexing as indexing_module
-from napari_metime.gui import ions as ions_module
-from napari_metime.gui import layers
+from napari_metime.gui.layers import layers
+from napari_metime.gui.running import indexing as indexing_module
+from napari_metime.gui.running import ions as ions_module
 from napari_metime.ims.index import build_index
 from napari_metime.ims.ions import extract_ions
 from napari_metime.recipe import load_recipe

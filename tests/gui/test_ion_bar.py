@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_metime import pipeline
-from napari_metime.gui import layers
-from napari_metime.gui.ion_bar import SLIDER_STEPS, IonBar
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.ion_bar import SLIDER_STEPS, IonBar
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from napari_metime import pipeline
 from napari_metime.export.images import contrast_limits
-from napari_metime.gui import ions as ions_module
-from napari_metime.gui import layers
-from napari_metime.gui.ion_layers import show_mode
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.ion_layers import show_mode
+from napari_metime.gui.running import ions as ions_module
 from napari_metime.ims.ions import extract_ions
 from napari_metime.ims.normalization import pixel_vectors, scale_factors
 

@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QFileDialog
 from napari_metime import pipeline
 from napari_metime.alignment import read_landmarks
 from napari_metime.export.placed_landmarks import PLACED, write_landmarks
-from napari_metime.gui import layers
-from napari_metime.gui.beside import box_of, is_on_section, rough_placement
-from napari_metime.gui.colours import LANDMARK_COLOURS
-from napari_metime.gui.landmark_layers import landmark_layers
-from napari_metime.gui.pairs import Pairs
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.beside import box_of, is_on_section, rough_placement
+from napari_metime.gui.layers.landmark_layers import landmark_layers
+from napari_metime.gui.state.pairs import Pairs
+from napari_metime.gui.widgets.colours import LANDMARK_COLOURS
 from napari_metime.recipe import load_recipe
 
 

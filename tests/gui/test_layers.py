@@ -10,11 +10,11 @@ from napari.layers import Image, Labels
 
 from napari_metime import pipeline
 from napari_metime.export.colours import ROLE_COLOURS
-from napari_metime.gui import layers
-from napari_metime.gui.cell_layers import DRAWN
-from napari_metime.gui.legend import Legend
-from napari_metime.gui.niche_layers import LEAST_P, NICHE_KINDS, as_bytes, niche_layers
-from napari_metime.gui.session import Session
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.cell_layers import DRAWN
+from napari_metime.gui.layers.legend import Legend
+from napari_metime.gui.layers.niche_layers import LEAST_P, NICHE_KINDS, as_bytes, niche_layers
+from napari_metime.gui.state.session import Session
 from napari_metime.section import Alignment
 
 

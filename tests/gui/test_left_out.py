@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_metime import pipeline
 from napari_metime.export.placed_landmarks import LEFT_OUT
-from napari_metime.gui import layers
+from napari_metime.gui.layers import layers
 from napari_metime.ims import read_area
 from napari_metime.recipe import load_recipe
 

@@ -12,16 +12,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_metime import pipeline
-from napari_metime.gui import layers
-from napari_metime.gui.channel_look import look_of, rgba_of, unit_of
-from napari_metime.gui.evidence_words import axis_sentences
-from napari_metime.gui.lower_dock import LowerDock
-from napari_metime.gui.made import Opened
-from napari_metime.gui.metabolite_model import COLUMNS, ENTRY_ROLE
-from napari_metime.gui.metabolite_rows import axis_groups
-from napari_metime.gui.metabolite_tab import NO_FILE, NO_MATCH, NO_PANEL, NOT_MEASURED
-from napari_metime.gui.thumbnails import SIZE, draw
-from napari_metime.gui.words import in_one_line, in_sentences
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.channel_look import look_of, rgba_of, unit_of
+from napari_metime.gui.layers.thumbnails import SIZE, draw
+from napari_metime.gui.running.words import in_one_line, in_sentences
+from napari_metime.gui.state.made import Opened
+from napari_metime.gui.views.evidence_words import axis_sentences
+from napari_metime.gui.views.lower_dock import LowerDock
+from napari_metime.gui.views.metabolite_model import COLUMNS, ENTRY_ROLE
+from napari_metime.gui.views.metabolite_rows import axis_groups
+from napari_metime.gui.views.metabolite_tab import NO_FILE, NO_MATCH, NO_PANEL, NOT_MEASURED
 from napari_metime.ims import pixel_vectors
 from napari_metime.section import Channel, ChannelSet, Tissue
 

@@ -11,11 +11,11 @@ from napari.components import ViewerModel
 from napari.layers._source import layer_source
 
 from napari_metime.export.words import number
-from napari_metime.gui import layers
-from napari_metime.gui.beside import is_on_section
-from napari_metime.gui.dropping import holds_cells, target_of
-from napari_metime.gui.microscope import offered_image
-from napari_metime.gui.microscope_layers import MAX_LAYERS, N_VISIBLE, affine_of, look_at, microscopy_layers
+from napari_metime.gui.arriving.dropping import holds_cells, target_of
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.beside import is_on_section
+from napari_metime.gui.layers.microscope import offered_image
+from napari_metime.gui.layers.microscope_layers import MAX_LAYERS, N_VISIBLE, affine_of, look_at, microscopy_layers
 from napari_metime.section import Alignment, no_progress
 
 TURNED = Alignment(np.array([[0.4, -0.3, 20.0], [0.3, 0.4, -10.0], [0, 0, 1]]), "matrix")

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_metime.gui import layers
-from napari_metime.gui.neighbours import stage_shift_um
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.neighbours import stage_shift_um
 from napari_metime.recipe import Recipe
 from napari_metime.section import Grid
 

@@ -6,13 +6,14 @@ import shutil
 
 import pytest
 
-from napari_metime.gui import hooks, layers
-from napari_metime.gui.asking import Asking
-from napari_metime.gui.chain import STEPS
-from napari_metime.gui.dropping import target_of
-from napari_metime.gui.lower_dock import LowerDock
-from napari_metime.gui.made import Aligned
-from napari_metime.gui.words import in_one_line
+from napari_metime.gui import hooks
+from napari_metime.gui.arriving.asking import Asking
+from napari_metime.gui.arriving.dropping import target_of
+from napari_metime.gui.layers import layers
+from napari_metime.gui.running.words import in_one_line
+from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.state.made import Aligned
+from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.pipeline import align_cells, read_cells
 from napari_metime.recipe import load_recipe
 

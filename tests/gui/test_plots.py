@@ -9,11 +9,11 @@ from qtpy.QtCore import QPointF
 from qtpy.QtWidgets import QFileDialog
 
 from napari_metime import pipeline
-from napari_metime.gui.gradient_plot import TUMOUR_MARGIN, GradientPlot
-from napari_metime.gui.lower_dock import LowerDock
-from napari_metime.gui.plots import new_plot
-from napari_metime.gui.spectrum_plot import SpectrumPlot
-from napari_metime.gui.sticks import Sticks
+from napari_metime.gui.views.gradient_plot import TUMOUR_MARGIN, GradientPlot
+from napari_metime.gui.views.lower_dock import LowerDock
+from napari_metime.gui.views.plots import new_plot
+from napari_metime.gui.views.spectrum_plot import SpectrumPlot
+from napari_metime.gui.views.sticks import Sticks
 
 
 def scene_place(plot, x: float, y: float) -> QPointF:

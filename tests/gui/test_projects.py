@@ -16,12 +16,13 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_metime.errors import OutputError
-from napari_metime.gui import autosave, layers, projects
-from napari_metime.gui.autosave import drop_oldest, latest_autosave, unfinished_folder
-from napari_metime.gui.chain import STEPS
+from napari_metime.gui.arriving.recent import MAX_FILES, note_recent, recent_files
 from napari_metime.gui.dock import StepperDock
-from napari_metime.gui.keeping import KINDS
-from napari_metime.gui.recent import MAX_FILES, note_recent, recent_files
+from napari_metime.gui.layers import layers
+from napari_metime.gui.projects import autosave, projects
+from napari_metime.gui.projects.autosave import drop_oldest, latest_autosave, unfinished_folder
+from napari_metime.gui.projects.keeping import KINDS
+from napari_metime.gui.state.chain import STEPS
 from napari_metime.project import HEAD, Project, load_project, read_head, save_project
 
 
@@ -369,7 +370,7 @@ KILLED = """
     from napari.components import ViewerModel
     from qtpy.QtWidgets import QApplication
     from napari_metime import pipeline
-    from napari_metime.gui.autosave import latest_autosave
+    from napari_metime.gui.projects.autosave import latest_autosave
     from napari_metime.gui.dock import StepperDock
 
     app, viewer = QApplication([]), ViewerModel()

@@ -7,10 +7,10 @@ import pytest
 from shapely.geometry import Point, box
 
 from napari_metime import pipeline
-from napari_metime.gui import layers
-from napari_metime.gui.lower_dock import HINT, LowerDock
-from napari_metime.gui.mouse import on_move
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.mouse import on_move
 from napari_metime.gui.readings import border_um, cell_at, cell_words, niche_words, place_words
+from napari_metime.gui.views.lower_dock import HINT, LowerDock
 
 LABELS = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 2]])
 

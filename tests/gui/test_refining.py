@@ -11,8 +11,9 @@ import pytest
 from napari_metime.alignment import Refinement
 from napari_metime.alignment.pictures import Picture
 from napari_metime.errors import AlignmentError
-from napari_metime.gui import layers, work
-from napari_metime.gui.comparison import colours, tiles
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.comparison import colours, tiles
+from napari_metime.gui.running import work
 from napari_metime.refining import Refined
 
 SHIFT = np.array([[1.0, 0, 30], [0, 1, -20], [0, 0, 1]])

@@ -7,11 +7,11 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 
 from napari_metime import pipeline
-from napari_metime.gui import layers
 from napari_metime.gui.dock import StepperDock
-from napari_metime.gui.lower_dock import LATER, LowerDock
-from napari_metime.gui.metabolite_model import ENTRY_ROLE
-from napari_metime.gui.niche_layers import FADED, niche_colours
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.niche_layers import FADED, niche_colours
+from napari_metime.gui.views.lower_dock import LATER, LowerDock
+from napari_metime.gui.views.metabolite_model import ENTRY_ROLE
 
 CHANNEL = "L-Lactate"
 

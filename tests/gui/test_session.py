@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from napari_metime.errors import RecipeError
-from napari_metime.gui.chain import STEPS
-from napari_metime.gui.made import Aligned, Opened
-from napari_metime.gui.session import Session
+from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.state.made import Aligned, Opened
+from napari_metime.gui.state.session import Session
 from napari_metime.recipe import ImsRecipe, load_recipe
 
 NORMALIZING = ("normalize", "reference_mz", "normalize_table")
@@ -117,7 +117,7 @@ def test_a_wrong_setting_is_told_in_the_words_of_a_recipe(tmp_path, session, sec
 
 def test_a_result_keeps_when_its_steps_started_and_how_long_they_took(monkeypatch, session):
     clock_s = iter(range(0, 1000, 10))
-    monkeypatch.setattr("napari_metime.gui.session.time.perf_counter", lambda: float(next(clock_s)))
+    monkeypatch.setattr("napari_metime.gui.state.session.time.perf_counter", lambda: float(next(clock_s)))
     before = datetime.now(UTC).isoformat(timespec="seconds")
     first = session.begin("data")
     assert session.finish(first, Opened(None, None))

@@ -11,11 +11,11 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_metime import pipeline
-from napari_metime.gui import layers
-from napari_metime.gui.chain import STEPS
-from napari_metime.gui.frame import KEY
-from napari_metime.gui.session import Session
-from napari_metime.gui.sight import MAPS, bring_into_sight
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.frame import KEY
+from napari_metime.gui.layers.sight import MAPS, bring_into_sight
+from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.state.session import Session
 from napari_metime.section import TissueRegions
 
 ION, RATIO, AXIS = "L-Lactate", "lactate_pyruvate", "axis:lactate_glycolysis"

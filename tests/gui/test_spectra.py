@@ -9,8 +9,8 @@ import pytest
 
 from napari_metime import pipeline
 from napari_metime.errors import ImzMLError
-from napari_metime.gui import spectra as spectra_module
-from napari_metime.gui.regions import region_mask, region_names
+from napari_metime.gui.state.regions import region_mask, region_names
+from napari_metime.gui.views import spectra as spectra_module
 from napari_metime.ims.mean_spectrum import mean_spectrum
 
 

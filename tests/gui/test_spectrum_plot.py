@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPointF, Qt
 
-from napari_metime.gui.spectrum_plot import HEADROOM, SpectrumPlot, Window
-from napari_metime.gui.sticks import Sticks
+from napari_metime.gui.views.spectrum_plot import HEADROOM, SpectrumPlot, Window
+from napari_metime.gui.views.sticks import Sticks
 
 MZ = np.array([100.0, 200.0, 200.3, 500.0, 900.0])
 INTENSITY = np.array([5.0, 80.0, 60.0, 20.0, 1.0])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_metime.gui.sticks import Sticks
+from napari_metime.gui.views.sticks import Sticks
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("napari", reason="the window needs the gui extra")
 
-from napari_metime.gui.style import colours_of, style_sheet
+from napari_metime.gui.widgets.style import colours_of, style_sheet
 
 THEMES = ("dark", "light")
 GROUNDS = {

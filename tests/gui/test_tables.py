@@ -6,15 +6,15 @@ import pytest
 from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtGui import QGuiApplication
 
-from napari_metime.gui.frame_table import FrameView
-from napari_metime.gui.searching import TableSearch
-from napari_metime.gui.tables import (
+from napari_metime.gui.views.tables import (
     ASSOCIATION_COLUMNS,
     FURTHER_REGION_COLUMNS,
     REGION_COLUMNS,
     region_columns,
     region_frame,
 )
+from napari_metime.gui.widgets.frame_table import FrameView
+from napari_metime.gui.widgets.searching import TableSearch
 
 SELECT_ROW = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
 

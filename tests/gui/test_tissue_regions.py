@@ -9,11 +9,11 @@ import pandas as pd
 
 from napari_metime import pipeline
 from napari_metime.errors import TissueError
-from napari_metime.gui import layers
-from napari_metime.gui.colours import REGION_COLOURS
-from napari_metime.gui.region_layer import KIND
-from napari_metime.gui.region_table import NAME
-from napari_metime.gui.regions import region_mask, region_names
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.region_layer import KIND
+from napari_metime.gui.state.regions import region_mask, region_names
+from napari_metime.gui.views.region_table import NAME
+from napari_metime.gui.widgets.colours import REGION_COLOURS
 from napari_metime.recipe import load_recipe
 
 

@@ -15,14 +15,16 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 
 import napari_metime
 from napari_metime import pipeline
-from napari_metime.gui import hooks, indexing, layers
-from napari_metime.gui.bench import bench_of
-from napari_metime.gui.colours import LANDMARK_COLOURS
+from napari_metime.gui import hooks
 from napari_metime.gui.dock import MIN_WIDTH, StepperDock, show_lower_dock, show_stepper
-from napari_metime.gui.gradient_plot import NICHE_BORDER, TUMOUR_MARGIN
-from napari_metime.gui.lower_dock import LowerDock
-from napari_metime.gui.metabolite_model import ENTRY_ROLE
-from napari_metime.gui.pairs import Pairs
+from napari_metime.gui.layers import layers
+from napari_metime.gui.running import indexing
+from napari_metime.gui.running.bench import bench_of
+from napari_metime.gui.state.pairs import Pairs
+from napari_metime.gui.views.gradient_plot import NICHE_BORDER, TUMOUR_MARGIN
+from napari_metime.gui.views.lower_dock import LowerDock
+from napari_metime.gui.views.metabolite_model import ENTRY_ROLE
+from napari_metime.gui.widgets.colours import LANDMARK_COLOURS
 
 on_screen = pytest.mark.skipif(
     os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),

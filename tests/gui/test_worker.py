@@ -7,9 +7,9 @@ import pytest
 from qtpy.QtCore import QObject, Signal
 
 from napari_metime.errors import Cancelled, ImzMLError
-from napari_metime.gui import collecting
-from napari_metime.gui.collecting import Collecting
-from napari_metime.gui.worker import UNFORESEEN, Latest, Outcome
+from napari_metime.gui.running import collecting
+from napari_metime.gui.running.collecting import Collecting
+from napari_metime.gui.running.worker import UNFORESEEN, Latest, Outcome
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from napari_metime import pipeline
 from napari_metime.alignment import Picture, Refinement
 from napari_metime.alignment.lattice_warp import LatticeWarp
 from napari_metime.errors import ImzMLError, MetimeError, MissingFileError, ProjectError
-from napari_metime.gui.chain import STEPS
-from napari_metime.gui.history import Change, History
-from napari_metime.gui.keeping import KINDS, keep, relinked, restore
-from napari_metime.gui.made import Outlined
-from napari_metime.gui.pairs import Pairs
-from napari_metime.gui.session import Session
+from napari_metime.gui.projects.keeping import KINDS, keep, relinked, restore
+from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.state.history import Change, History
+from napari_metime.gui.state.made import Outlined
+from napari_metime.gui.state.pairs import Pairs
+from napari_metime.gui.state.session import Session
 from napari_metime.ims import extract_ions
 from napari_metime.project import HEAD, load_project, save_project
 from napari_metime.recipe import load_recipe
@@ -279,7 +279,7 @@ def test_a_file_that_is_found_again_by_a_person_is_found_the_next_time_too(moved
 
 def test_spectra_that_cannot_be_read_are_told_in_the_first_step(moved, monkeypatch):
     home, session = moved
-    monkeypatch.setattr("napari_metime.gui.keeping.open_imzml", _refuse)
+    monkeypatch.setattr("napari_metime.gui.projects.keeping.open_imzml", _refuse)
     found, told = _opened(home / "p")
     assert "expected the spectra of section.imzML" in found.error("data")
     assert told == (found.error("data"),)

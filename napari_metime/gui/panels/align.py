@@ -19,15 +19,15 @@ from qtpy.QtWidgets import (
 
 from napari_metime.alignment.transform_files import Format
 from napari_metime.alignment.transforms import FEWEST
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.editors import ChoiceEditor, NumberEditor, PathEditor
-from napari_metime.gui.forms import Form, Row, field_of
 from napari_metime.gui.panels.landmark_block import LandmarkBlock
 from napari_metime.gui.panels.microscopy_block import MicroscopyBlock
 from napari_metime.gui.panels.refine_block import RefineBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking
-from napari_metime.gui.rows import Fold, labelled
-from napari_metime.gui.ways import choose_way, way_of
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.state.ways import choose_way, way_of
+from napari_metime.gui.widgets.editors import ChoiceEditor, NumberEditor, PathEditor
+from napari_metime.gui.widgets.forms import Form, Row, field_of
+from napari_metime.gui.widgets.rows import Fold, labelled
 
 WAYS = [
     ("by landmarks", "landmarks"),

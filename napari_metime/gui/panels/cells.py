@@ -7,13 +7,13 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.editors import ChoiceEditor, PathEditor, TextEditor
-from napari_metime.gui.forms import Row, field_of
 from napari_metime.gui.panels.step_panel import StepPanel, restyle, say, wrapped
-from napari_metime.gui.role_table import RoleTable, Types, roles_in_words
-from napari_metime.gui.rows import labelled
-from napari_metime.gui.words import NO_EFFECTOR
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.words import NO_EFFECTOR
+from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor, TextEditor
+from napari_metime.gui.widgets.forms import Row, field_of
+from napari_metime.gui.widgets.role_table import RoleTable, Types, roles_in_words
+from napari_metime.gui.widgets.rows import labelled
 from napari_metime.recipe import ROLE_KEYS
 from napari_metime.section import Role
 

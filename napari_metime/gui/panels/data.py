@@ -5,11 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout
 
-from napari_metime.gui.editors import ChoiceEditor, TextEditor
-from napari_metime.gui.forms import Row
 from napari_metime.gui.panels.index_block import IndexBlock
 from napari_metime.gui.panels.start_block import StartBlock
 from napari_metime.gui.panels.step_panel import StepPanel
+from napari_metime.gui.widgets.editors import ChoiceEditor, TextEditor
+from napari_metime.gui.widgets.forms import Row
 
 RECALIBRATIONS = [("no", "none"), ("once for the file", "file"), ("row by row", "row")]
 

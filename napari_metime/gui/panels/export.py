@@ -23,11 +23,11 @@ from napari_metime.export.folder import read_provenance, written_at
 from napari_metime.export.methods import methods_text
 from napari_metime.export.provenance import provenance, provenance_in_words
 from napari_metime.export.results import REPORT_NAME
-from napari_metime.gui.forms import LABEL_WIDTH, Row
 from napari_metime.gui.panels.save_block import SaveBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
-from napari_metime.gui.rows import Fold, in_a_row
-from napari_metime.gui.work import results_folder
+from napari_metime.gui.running.work import results_folder
+from napari_metime.gui.widgets.forms import LABEL_WIDTH, Row
+from napari_metime.gui.widgets.rows import Fold, in_a_row
 
 PROVENANCE_PX = 220
 

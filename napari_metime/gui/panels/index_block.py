@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_metime.gui.indexing import Indexing
 from napari_metime.gui.panels.step_panel import looking, say, wrapped
+from napari_metime.gui.running.indexing import Indexing
 
 
 class IndexBlock(QWidget):

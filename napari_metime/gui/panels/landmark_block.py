@@ -7,13 +7,13 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.export.placed_landmarks import PLACED
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.landmark_fit import in_words, instruction
-from napari_metime.gui.landmark_table import LandmarkTable
+from napari_metime.gui.aligning.landmark_fit import in_words, instruction
+from napari_metime.gui.aligning.landmark_table import LandmarkTable
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
-from napari_metime.gui.rows import in_a_row
-from napari_metime.gui.style import colours_of
-from napari_metime.gui.words import in_the_window
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.words import in_the_window
+from napari_metime.gui.widgets.rows import in_a_row
+from napari_metime.gui.widgets.style import colours_of
 
 FILES = "Landmarks (*.csv)"
 TEACHES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
-from napari_metime.gui.forms import Row
 from napari_metime.gui.panels.step_panel import StepPanel
+from napari_metime.gui.widgets.forms import Row
 
 PANELS = [("built-in metabolites", "builtin"), ("no panel", None)]
 NORMALIZATIONS = [

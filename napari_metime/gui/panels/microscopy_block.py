@@ -16,14 +16,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.editors import PathEditor, TextEditor
-from napari_metime.gui.forms import Form, Row
-from napari_metime.gui.microscope import offered_image
+from napari_metime.gui.layers.microscope import offered_image
 from napari_metime.gui.panels.cells import zarr_of
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
-from napari_metime.gui.rows import Fold, labelled
-from napari_metime.gui.words import in_the_window
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.words import in_the_window
+from napari_metime.gui.widgets.editors import PathEditor, TextEditor
+from napari_metime.gui.widgets.forms import Form, Row
+from napari_metime.gui.widgets.rows import Fold, labelled
 
 FILES = "Microscopy (*.ome.tif *.ome.tiff *.tif *.tiff *.btf *.zarr zarr.json .zattrs .zgroup);;All files (*)"
 ROW_HEIGHT, MAX_ROWS_SHOWN = 26, 5

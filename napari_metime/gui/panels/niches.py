@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from napari_metime.export.words import number
-from napari_metime.gui.editors import ChoiceEditor, TextEditor
-from napari_metime.gui.forms import Row
 from napari_metime.gui.panels.step_panel import StepPanel
+from napari_metime.gui.widgets.editors import ChoiceEditor, TextEditor
+from napari_metime.gui.widgets.forms import Row
 from napari_metime.section import NicheResult, Tissue
 
 DOMAINS = [("tumour bed", "tumor_bed"), ("all tissue", "tissue")]

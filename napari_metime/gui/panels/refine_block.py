@@ -7,11 +7,11 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.export.words import number
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.comparison import Mode
-from napari_metime.gui.editors import ChoiceEditor
+from napari_metime.gui.layers.comparison import Mode
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
-from napari_metime.gui.rows import in_a_row, labelled
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.widgets.editors import ChoiceEditor
+from napari_metime.gui.widgets.rows import in_a_row, labelled
 
 TEACHES = (
     "Moves the cells, or their image, over the ions until the two patterns tell most about each other (mutual "

@@ -7,13 +7,13 @@ from typing import Any
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.errors import MetimeError
-from napari_metime.gui import layers
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.editors import ChoiceEditor, NumberEditor
+from napari_metime.gui.layers import layers
 from napari_metime.gui.panels.step_panel import looking, say, wrapped
-from napari_metime.gui.region_table import RegionTable
-from napari_metime.gui.rows import in_a_row, labelled
-from napari_metime.gui.work import divide
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.work import divide
+from napari_metime.gui.views.region_table import RegionTable
+from napari_metime.gui.widgets.editors import ChoiceEditor, NumberEditor
+from napari_metime.gui.widgets.rows import in_a_row, labelled
 from napari_metime.recipe import RegionsRecipe
 from napari_metime.section import Tissue, TissueRegions
 

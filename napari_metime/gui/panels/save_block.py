@@ -9,13 +9,13 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.errors import MetimeError
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.editors import ignore_wheel
-from napari_metime.gui.forms import LABEL_WIDTH
 from napari_metime.gui.panels.step_panel import looking, wrapped
-from napari_metime.gui.regions import region_names
-from napari_metime.gui.saving import images_work, ion_images, measured_mz, part_work
-from napari_metime.gui.worker import Work
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.worker import Work
+from napari_metime.gui.state.regions import region_names
+from napari_metime.gui.views.saving import images_work, ion_images, measured_mz, part_work
+from napari_metime.gui.widgets.editors import ignore_wheel
+from napari_metime.gui.widgets.forms import LABEL_WIDTH
 
 POINTS = {"all": "all of the file", "measured": "those of the metabolites"}
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_metime.gui.autosave import Unfinished, latest_autosave
-from napari_metime.gui.bench import Bench
+from napari_metime.gui.arriving.recent import recent_files
 from napari_metime.gui.panels.step_panel import looking, restyle, wrapped
-from napari_metime.gui.recent import recent_files
-from napari_metime.gui.rows import ElidingButton
+from napari_metime.gui.projects.autosave import Unfinished, latest_autosave
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.widgets.rows import ElidingButton
 
 DROP = "Or drop files anywhere in this window, all at once: imzML, cells, landmarks, microscopy, recipe, project."
 OPENS = "Sections, recipes and projects (*.imzML *.imzml *.ibd *.yaml *.yml *.metime);;All files (*)"

@@ -18,11 +18,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_metime.gui.bench import Bench
-from napari_metime.gui.chain import STEPS, Step, number
-from napari_metime.gui.forms import Form, Row
-from napari_metime.gui.rows import Fold, in_a_row
-from napari_metime.gui.words import (
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.words import (
     STEP_NAMES,
     in_one_line,
     in_sentences,
@@ -34,6 +31,9 @@ from napari_metime.gui.words import (
     state_in_words,
     warnings_of,
 )
+from napari_metime.gui.state.chain import STEPS, Step, number
+from napari_metime.gui.widgets.forms import Form, Row
+from napari_metime.gui.widgets.rows import Fold, in_a_row
 
 
 def looking(widget: QWidget, look: str) -> QWidget:

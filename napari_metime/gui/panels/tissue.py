@@ -7,11 +7,11 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.export.placed_landmarks import LEFT_OUT
 from napari_metime.export.words import area_mm2, plural
-from napari_metime.gui.editors import ChoiceEditor, PathEditor
-from napari_metime.gui.forms import Row
 from napari_metime.gui.panels.regions_block import RegionsBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
-from napari_metime.gui.rows import Fold, labelled
+from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor
+from napari_metime.gui.widgets.forms import Row
+from napari_metime.gui.widgets.rows import Fold, labelled
 from napari_metime.section import Tissue
 
 METHODS = [

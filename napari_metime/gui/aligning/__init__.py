@@ -1,0 +1,1 @@
+"""Alignment by hand: pairs of landmarks and what fits them."""

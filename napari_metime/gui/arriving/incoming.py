@@ -1,0 +1,112 @@
+"""Files that come together, by a drop or a choice: each goes to the step that it is for, one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from qtpy.QtCore import QObject
+
+from napari_metime.gui.arriving.dropping import Target, holds_cells, holds_landmarks, is_known, target_of
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.state.session import Session
+from napari_metime.gui.widgets.docked import disconnecting
+from napari_metime.gui.widgets.later import later
+
+ORDER: tuple[Target, ...] = ("project", "recipe", "data", "cells", "microscopy", "landmarks")
+"""What comes first: a section makes room for itself, so what belongs to it comes after it."""
+_AT_ONCE: tuple[Target, ...] = ("project", "recipe", "data")
+_NAMED_BY = {"cells": ("cells", "path"), "microscopy": ("microscopy", "path"), "landmarks": ("align", "landmarks")}
+
+
+def in_turn(paths: Sequence[Path]) -> tuple[list[tuple[Target, Path]], list[Path]]:
+    """Return files with what they are for, in the order in which they are taken, and those of an unknown kind."""
+    known = [(target_of(path, wants_cells=False), path) for path in paths if is_known(path)]
+    return sorted(known, key=lambda pair: ORDER.index(pair[0])), [path for path in paths if not is_known(path)]
+
+
+def are_ours(paths: Sequence[Path], session: Session) -> bool:
+    """Whether files that are dropped on the canvas are for the stepper, and not for napari or another plugin.
+
+    Images are what napari opens by itself: they are ours beside a file that is, and where a section waits for one.
+    """
+    wants_image = session.get("ims", "path") is not None and session.get("microscopy", "path") is None
+    known, _ = in_turn(paths)
+    for target, path in known:
+        if target == "microscopy":
+            is_ours = wants_image
+        elif target == "cells":
+            is_ours = holds_cells(path) or path.is_dir()
+        else:
+            is_ours = target != "landmarks" or holds_landmarks(path)
+        if is_ours:
+            return True
+    return False
+
+
+class Incoming(QObject):
+    """The files that are still to be taken: cells wait until the section that came with them is open."""
+
+    def __init__(self, bench: Bench, take: Callable[[Path], None], after: Callable[[], None]) -> None:
+        super().__init__()
+        self._bench, self._session, self._take, self._after = bench, bench.session, take, after
+        self._waiting: deque[tuple[Target, Path]] = deque()
+        self._unknown: list[Path] = []
+        self._is_taking = self._has_taken = False
+        self._is_due = False
+        self._session.changed.connect(self._on_changed)
+        bench.asking.changed.connect(self._on_changed)
+
+    def end(self) -> Callable[[], None]:
+        """Return what ends this; it does not hold it."""
+        return disconnecting(partial(self._session.changed.disconnect, missing_ok=True), self._on_changed)
+
+    def take(self, paths: Sequence[Path]) -> None:
+        """Take files of any kind, in their order; what is none of ours is told in words once all others are in."""
+        known, unknown = in_turn(paths)
+        self._waiting, self._unknown, self._has_taken = deque(known), unknown, False
+        self._go_on()
+
+    def _on_changed(self, _: str = "") -> None:
+        """Go on once what changed has been dealt with: a step that ends has not handed its result over yet."""
+        if not self._is_due and (self._waiting or self._unknown or self._has_taken):
+            self._is_due = True
+            later(self, self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_due = False
+        if self._is_taking or not (self._waiting or self._unknown or self._has_taken):
+            return
+        self._is_taking = True
+        while self._waiting and self._is_free(self._waiting[0][0]):
+            target, path = self._waiting.popleft()
+            self._has_taken = True
+            if not self._is_named(target, path):
+                self._take(path)
+        self._is_taking = False
+        if not self._waiting and self._is_free("cells"):
+            self._finish()
+
+    def _is_free(self, target: Target) -> bool:
+        is_idle = self._session.running is None and self._bench.asking.question is None
+        return is_idle or target in _AT_ONCE
+
+    def _is_named(self, target: Target, path: Path) -> bool:
+        """Whether a recipe that came along names the file already, with settings of its own."""
+        key = _NAMED_BY.get(target)
+        return key is not None and self._session.get(*key) == path
+
+    def _finish(self) -> None:
+        unknown, self._unknown = self._unknown, []
+        if self._has_taken:
+            self._has_taken = False
+            self._after()
+        if unknown:
+            names = ", ".join(path.name for path in unknown[:5]) + (", …" if len(unknown) > 5 else "")
+            self._session.refuse(
+                "data",
+                f"expected an imzML, a recipe, a project, cells, landmarks or microscopy, found {names}; "
+                "it was left alone",
+            )

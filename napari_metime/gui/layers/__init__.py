@@ -1,0 +1,1 @@
+"""The layers on napari's canvas, their colours, bars and legend."""

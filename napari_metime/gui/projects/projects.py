@@ -1,0 +1,259 @@
+"""Projects of a bench: saved, opened, and kept by themselves after each step and each change by hand."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_metime.errors import MetimeError
+from napari_metime.gui.arriving.opening import once_free
+from napari_metime.gui.arriving.recent import note_recent
+from napari_metime.gui.projects.autosave import autosave_folder, drop_oldest, forget_autosave, is_autosave
+from napari_metime.gui.projects.in_sight import in_sight, show_again
+from napari_metime.gui.projects.keeping import KINDS, check, keep, relinked, restore
+from napari_metime.gui.running.worker import Job, Outcome, Runner
+from napari_metime.gui.state.made import Ticket
+from napari_metime.gui.state.session import Session
+from napari_metime.project import (
+    Found,
+    Head,
+    InputFile,
+    Loaded,
+    Project,
+    find_inputs,
+    load_project,
+    read_head,
+    save_project,
+)
+from napari_metime.section import Progress
+
+if TYPE_CHECKING:
+    from napari_metime.gui.running.bench import Bench
+
+INTERVAL_MS = 500
+"""Changes that come within this time are kept together. Our own choice, as is the following."""
+MAX_WAIT_S = 60.0
+"""A disk that answers later than this is not waited for at the end."""
+
+
+class Projects(QObject):
+    """Saves and opens projects in the background; one that is saved by hand is kept up to date from then on."""
+
+    saved = Signal(object)
+    opened = Signal(object)
+    """A project was saved by a person's wish, or opened, and where."""
+
+    def __init__(self, bench: Bench, viewer: Callable[[], ViewerModel | None]) -> None:
+        super().__init__()
+        self._weak_bench, self._session, self._viewer = weakref.ref(bench), bench.session, viewer
+        self._runner = Runner("napari-metime project")
+        self._due = QTimer(self, singleShot=True, interval=INTERVAL_MS)
+        self._due.timeout.connect(self._keep)
+        self._kept: tuple[object, ...] = ()
+        """What the session was when it was kept last."""
+        self._problem = ""
+        self._own: Path | None = None
+        """Where the unsaved work on this section is kept."""
+        self._left: dict[Path, str] = {}
+        """Of each folder that was read or written: the state that was left there. Another one is another window's."""
+        self._waiting: deque[Callable[[], None]] = deque()
+        """The saves that begin once the running one has ended."""
+        self._missing: tuple[InputFile, ...] = ()
+        """Files that the open project was made from and that were not found."""
+        self._job: Job | None = None
+        self._session.changed.connect(self._on_changed)
+        bench.landed.connect(self._on_landed)
+
+    def save(self, folder: Path) -> None:
+        """Save the project into a folder, new or of a project, and keep it there from now on."""
+        if self._session.value("data") is None:
+            self._session.refuse("data", "expected a section to save a project of, found none; open one first")
+            return
+        self._due.stop()
+        self._kept = _state(self._session)
+        self._look()
+        land = partial(self._land_saved, self._session.get("ims", "path"))
+        self._start(keep(self._session), Path(folder).absolute(), land, self._own)
+
+    def open(self, path: Path) -> None:
+        """Open a project; what is there now goes, once it is known that the project opens."""
+        bench = self._weak_bench()
+        assert bench is not None
+        try:
+            head = read_head(path)
+        except MetimeError as error:
+            self._session.refuse("data", str(error))
+            return
+
+        def work(on_progress: Progress) -> Loaded:
+            return load_project(head.folder, KINDS, on_progress=on_progress)
+
+        once_free(bench.asking, self._session, head.section, lambda: bench.start("data", work, self._take))
+
+    def relink(self, path: Path) -> bool:
+        """Take a file for the one of its name that the project misses; False where it misses none.
+
+        What else is missing is looked for beside it.
+        """
+        bench = self._weak_bench()
+        if bench is None or not any(Path(each.path).name == path.name for each in self._missing):
+            return False
+        missing, self._missing = self._missing, ()
+
+        def look(on_progress: Progress) -> tuple[Found, ...]:
+            return find_inputs(missing, path.parent, on_progress=on_progress)
+
+        def take(ticket: Ticket, found: tuple[Found, ...]) -> None:
+            self._session.stop(ticket)
+            moved = {each.was: each.path for each in found if each.path is not None and each.is_same}
+            if str(path) in moved.values():
+                own = self._own
+                self._show(relinked(self._session, moved), found, missing, self._session.project)
+                self._own = own
+            else:
+                text = f"expected the {path.name} that the project was made from, found another file; open it again"
+                self._session.refuse("data", f"{text} to work on it in place of the project")
+
+        bench.start("data", look, take)
+        return True
+
+    def _take(self, ticket: Ticket, loaded: Loaded) -> None:
+        folder = loaded.head.folder
+        self._session.stop(ticket)
+        self._left[folder] = loaded.head.state
+        if self._show(loaded.state, loaded.inputs, loaded.head.inputs, None if is_autosave(folder) else folder):
+            self._session.tell(f"project: {loaded.head.section} opened as it was saved, from {folder}")
+            if self._session.project is not None:
+                note_recent(folder)
+            else:
+                self._own = folder
+            self.opened.emit(folder)
+
+    def _show(self, kept: Any, found: tuple[Found, ...], inputs: tuple[InputFile, ...], project: Path | None) -> bool:
+        """Take a project into the session and show all of it; False, and it is told, where that cannot be."""
+        session, bench = self._session, self._weak_bench()
+        assert bench is not None
+        try:
+            check(kept)
+        except MetimeError as error:
+            session.refuse("data", str(error))
+            return False
+        bench.clear()
+        restore(session, kept, found)
+        session.project = project
+        self._missing = tuple(each for each, now in zip(inputs, found, strict=True) if now.path is None)
+        self._due.stop()
+        self._kept = _state(session)
+        bench.show_all()
+        show_again(bench.viewer, session, session.in_sight)
+        return True
+
+    def _look(self) -> None:
+        viewer = self._viewer()
+        if viewer is not None:
+            self._session.in_sight = in_sight(viewer)
+
+    def restart(self) -> None:
+        """Keep what has changed of a section that another one takes the place of; nobody waits for that."""
+        # Where the program ends with its window open, Qt takes objects away in any order.
+        if isalive(self._due) and self._due.isActive():  # type: ignore[no-untyped-call]
+            self._due.stop()
+            self._keep(at_once=True)
+        self._missing, self._own = (), None
+
+    def close(self) -> None:
+        """Keep what has changed, and wait until no thread is left."""
+        if isalive(self._due):  # type: ignore[no-untyped-call]
+            self._due.stop()
+            self._keep(at_once=True)
+        job = None
+        while self._job is not None and self._job is not job:  # a save that waited begins where one ends
+            job = self._job
+            self._runner.wait_for(job, MAX_WAIT_S)
+        self._runner.close()
+
+    def _on_changed(self, _: str) -> None:
+        if not self._due.isActive() and self._session.value("data") is not None:
+            self._due.start()
+
+    def _on_landed(self, _: str) -> None:
+        """Keep a new result at once."""
+        self._due.stop()
+        self._keep()
+
+    def _keep(self, *, at_once: bool = False) -> None:
+        """Keep the session as it is now, where that is not what was kept last."""
+        session = self._session
+        state = _state(session)
+        if session.value("data") is None or state == self._kept:
+            return
+        if self._runner.is_working and not at_once:
+            self._due.start()
+            return
+        self._kept = state
+        self._look()
+        self._own = self._own or autosave_folder()
+        self._start(keep(session), session.project or self._own, self._land_kept, None)
+
+    def _start(self, project: Project, folder: Path, land: Callable[[Outcome], None], former: Path | None) -> None:
+        def work(on_progress: Progress) -> Head:
+            over = self._left.get(folder)
+            head = read_head(save_project(project, folder, KINDS, over=over, on_progress=on_progress))
+            if former is not None:
+                forget_autosave(former)
+            drop_oldest()
+            return head
+
+        def landed(outcome: Outcome) -> None:
+            if outcome.kind == "done":
+                self._left[folder] = outcome.value.state
+            land(outcome)
+            if self._waiting:
+                self._waiting.popleft()()
+
+        def begin() -> None:
+            self._job = self._runner.start(work, landed)
+
+        if self._runner.is_working:
+            self._waiting.append(begin)
+        else:
+            begin()
+
+    def _land_kept(self, outcome: Outcome) -> None:
+        problem, session = outcome.problem, self._session
+        if problem:
+            self._kept, self._own = (), None  # tried again with the next change, elsewhere where that can be
+            if problem != self._problem:
+                session.tell(f"project: not kept by itself: {problem}")
+                if session.project is not None:  # a person believes that it is
+                    session.refuse("data", problem)
+        self._problem = session.unkept = problem
+
+    def _land_saved(self, of: Path, outcome: Outcome) -> None:
+        session = self._session
+        if outcome.kind != "done":
+            self._kept = ()  # it was to be in there
+            self._due.start()
+            session.tell(f"project: not saved: {outcome.problem}")
+            session.refuse("data", outcome.problem)
+            return
+        if session.get("ims", "path") == of:  # else another section was opened meanwhile
+            session.project, session.unkept = outcome.value.folder, ""
+        session.tell(f"project: saved to {outcome.value.folder}")
+        note_recent(outcome.value.folder)
+        session.changed.emit("data")
+        self.saved.emit(outcome.value.folder)
+
+
+def _state(session: Session) -> tuple[object, ...]:
+    """Return what of a session is kept; results are told apart as objects."""
+    done = tuple(session.done.values())
+    return session.values, done, session.history, session.pairs, session.cell_types, session.colour_by

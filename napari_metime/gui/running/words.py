@@ -1,0 +1,333 @@
+"""Results in words: the line in a step's header, and the sentences below its button."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from napari_metime.export.words import (
+    alignment_sentence,
+    is_known,
+    niche_sentences,
+    null_sentence,
+    plural,
+    window_sentence,
+)
+from napari_metime.export.words import number as written
+from napari_metime.gui.state.chain import Step, needs, number
+from napari_metime.gui.state.made import Aligned, Opened
+from napari_metime.gui.state.session import Session, State
+from napari_metime.gui.views.evidence_words import axis_words, is_member, verdict_counts
+from napari_metime.metabolites.axes import rows_of
+from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
+
+STEP_NAMES: dict[Step, str] = {
+    "data": "Data",
+    "tissue": "Tissue",
+    "metabolites": "Metabolites",
+    "cells": "Cells",
+    "align": "Align",
+    "niches": "Niches",
+    "export": "Export",
+}
+NO_EFFECTOR = "Choose at least one type that counts as effector."
+CONTROLS = {
+    "align.extra_error_um": "Serial section (step 5)",
+    "align.landmarks": "the pairs (step 5)",
+    "align.matrix": "Matrix (step 5)",
+    "align.mirrored": "Fit mirrored (step 5)",
+    "align.path": "Transform (step 5)",
+    "align.source_pixel_um": "Cells' pixel (step 5)",
+    "align.target_pixel_um": "Section's pixel (step 5)",
+    "align.transform": "Fit (step 5)",
+    "cells.labels": "Label mask (step 4)",
+    "cells.pixel_size_um": "Microscope pixel (step 4)",
+    "cells.type": "Column of type (step 4)",
+    "cells.type_probability": "Column of certainty (step 4)",
+    "cells.unit": "Unit of x and y (step 4)",
+    "cells.x": "Column of x (step 4)",
+    "cells.y": "Column of y (step 4)",
+    "channels.extend": "Extend panel (step 3)",
+    "channels.metaspace": "METASPACE (step 3)",
+    "channels.mz": "Further m/z (step 3)",
+    "channels.panel": "Panel (step 3)",
+    "ims.lock_mz": "Lock masses (step 1)",
+    "ims.normalize": "Normalise by (step 3)",
+    "ims.part": "Part (step 1)",
+    "ims.pixel_size_um": "Pixel size (step 1)",
+    "ims.plane": "Plane (step 1)",
+    "ims.polarity": "Polarity (step 1)",
+    "ims.recalibrate": "Recalibrate (step 1)",
+    "ims.reference_mz": "Reference m/z (step 3)",
+    "ims.skip_broken": "Skip what is cut off (step 1)",
+    "ims.tolerance_ppm": "Tolerance (step 3)",
+    "microscopy.path": "Microscopy (step 5)",
+    "microscopy.pixel_size_um": "Image pixel (step 5)",
+    "associations.covariates": "Adjusted for (step 6)",
+    "niches.alpha": "Error rate (step 6)",
+    "niches.domain": "Look in (step 6)",
+    "niches.grades": "Cut-offs of grades (step 6)",
+    "niches.inflamed": "Inflamed too (step 6)",
+    "niches.lymphoid": "Lymphoid structures (step 6)",
+    "niches.mask_lymphoid": "Lymphoid structures (step 6)",
+    "niches.max_rate_ratio": "Largest ratio (step 6)",
+    "niches.min_tumor_fraction": "Tumour fraction (step 6)",
+    "niches.reference": "Counted among (step 6)",
+    "niches.radius_um": "Window radius (step 6)",
+    "tissue.method": "Method (step 2)",
+    "tissue.regions": "Regions by spectra (step 2)",
+}
+"""Of the recipe's keys, those that the window has a control for, and what stands beside it."""
+_WHOLE = {"align": "the settings of step 5", "section": "the section's name or patient", "seed": "Random seed (step 1)"}
+"""The same of its sections, where one is taken as a whole."""
+_KEY = re.compile(r"(?<![\w./])([a-z]+(?:\.[a-z]\w*)+)(?:\.\d+)*(?![\w.]*[/.]\w)")  # with the place in a list, if any
+_OPTION = re.compile(r"--[a-z-]+, or ([a-z]+\.[a-z_]+)(?:: true)? in a recipe")
+"""How an error names an option of the command line beside its key; the window has neither."""
+STATE_SIGNS: dict[State, str] = {"todo": "–", "ready": "▸", "running": "…", "done": "✓", "stale": "!"}
+NEEDED: dict[Step, str] = {
+    "data": "a section",
+    "tissue": "the tissue",
+    "metabolites": "the metabolites",
+    "cells": "the cells",
+    "align": "the alignment",
+    "niches": "the niches",
+}
+"""What each step gives to those that need it."""
+
+
+def state_in_words(session: Session, step: Step) -> str:
+    """Return the state of a step as a sign and a word; an error or a warning goes before the rest."""
+    state = session.state(step)
+    if look_of(session, step) in ("failed", "warned"):
+        return "✕ error" if session.error(step) else "! done, see warning"
+    word = {"todo": "waits for " + _numbers(session.waits_for(step)), "stale": "out of date"}.get(state, state)
+    return f"{STATE_SIGNS[state]} {word}"
+
+
+def look_of(session: Session, step: Step) -> str:
+    """Return how a step is coloured: its state, or ``failed`` or ``warned``."""
+    state = session.state(step)
+    if state != "running" and session.error(step):
+        return "failed"
+    return "warned" if state == "done" and warnings_of(session.value(step)) else state
+
+
+def needs_in_words(session: Session, step: Step) -> str:
+    """Return what a step needs, and which steps it waits for; empty where other steps give it nothing."""
+    needed = needs(session.values, step)
+    if not needed:
+        return ""
+    waits = session.waits_for(step)
+    told = f" Waits for {'steps' if len(waits) > 1 else 'step'} {_numbers(waits)}." if waits else ""
+    return f"Needs {_listed([NEEDED[each] for each in needed])}.{told}"
+
+
+def stale_in_words(session: Session, step: Step) -> str:
+    """Return why a step is stale and what to do; empty where it is not."""
+    if session.state(step) != "stale":
+        return ""
+    done, waits, what = session.done[step], session.waits_for(step), "Made"
+    if done.changed:
+        return f"Made from {done.changed}, which is another file by now; run this step again."
+    if waits:
+        return f"Made before {_names(waits)} changed; run {_names(waits)} again first."
+    changed = [f"{section}.{key}" if key else section for section, key in session.changed_settings(step)]
+    if step == "tissue" and changed and all(key.startswith("ims.") for key in changed):
+        what, again = "Its regions were found", "find them again, or go without"
+    else:
+        again = "run it again"
+    named = list(dict.fromkeys((CONTROLS | _WHOLE).get(key, "") for key in changed))
+    if named and all(named):
+        return f"{what} before {_listed(named)} {'was' if len(named) == 1 else 'were'} changed; {again}."
+    inputs = session.changed_inputs(step)
+    if inputs and not changed:
+        return f"{what} before {_names(inputs)} changed; {again}."
+    return f"{what} with other settings or results than those now standing; {again}."
+
+
+def rerun_in_words(session: Session, step: Step) -> str:
+    """Return what running a step again does to later ones; empty where nothing."""
+    lines = []
+    tissue: Tissue | None = session.value("tissue")
+    if step == "tissue" and tissue is not None and tissue.method == "painted":
+        lines.append("Running this again replaces what you painted.")
+    later = session.would_go_stale(step)
+    if later:
+        verb = "is" if len(later) == 1 else "are"
+        lines.append(f"After running this again, {_names(later)} {verb} out of date.")
+    return " ".join(lines)
+
+
+def in_one_line(value: Any) -> str:
+    """Return a result in one short line, for the header of its step."""
+    return _LINES[type(value)](value) if type(value) in _LINES else ""
+
+
+def in_sentences(value: Any) -> tuple[str, ...]:
+    """Return what a result says beyond its one line."""
+    if isinstance(value, Opened):
+        return (_sentence(value.recalibration.note),) if value.recalibration is not None else ()
+    if isinstance(value, Tissue):
+        return (_sentence(value.note),)
+    if isinstance(value, ChannelSet):
+        return _beside_the_panel(value)
+    if isinstance(value, CellTable):
+        return (_sentence(value.note),) if value.note else ()
+    if isinstance(value, Aligned):
+        return (alignment_sentence(value.alignment, value.source_unit),)
+    if isinstance(value, NicheResult):
+        about = (_sentence(value.map.note), window_sentence(value.map), null_sentence(value.map.null))
+        return (*niche_sentences(value), " ".join(text for text in about if text))
+    if isinstance(value, Path):
+        return (f"Written to {value}",)
+    return ()
+
+
+def in_the_window(text: str) -> str:
+    """Name the settings of a text as the window does: a person who sees a control need not know its recipe key."""
+    if text.startswith("cells.roles: must list at least one effector"):
+        return NO_EFFECTOR
+    return _KEY.sub(lambda found: _control(found[1]) or found[0], _OPTION.sub(r"\1", text))
+
+
+def _control(key: str) -> str:
+    """Return what stands beside the control of a key, or of the part that it is in; empty where there is none."""
+    while key and key not in CONTROLS:
+        key = key.rpartition(".")[0]
+    return CONTROLS.get(key, "") if "." in key else ""
+
+
+def file_size(n_bytes: int) -> str:
+    """Write a size on disk with two digits and its unit."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= factor:
+            return f"{written(n_bytes / factor)} {unit}"
+    return f"{max(n_bytes / 1e3, 1):.0f} kB"
+
+
+def warnings_of(value: Any) -> tuple[str, ...]:
+    """Return the warnings of a result."""
+    if isinstance(value, Opened):
+        more = value.recalibration.warnings if value.recalibration is not None else ()
+        return tuple(dict.fromkeys((*value.dataset.warnings, *more)))
+    if isinstance(value, NicheResult):
+        return tuple(dict.fromkeys((*value.map.warnings, *value.warnings)))
+    return tuple(getattr(value, "warnings", ()))
+
+
+def _opened(value: Opened) -> str:
+    dataset = value.dataset
+    height, width = dataset.grid.spacing_um
+    size = f"{height:g}" if height == width else f"{height:g} × {width:g}"
+    return f"{int(dataset.measured.sum()):,} px · {size} µm · {dataset.polarity}"
+
+
+def _tissue(value: Tissue) -> str:
+    return f"{int(value.mask.sum()):,} px on tissue · {value.method}"
+
+
+def _channels(value: ChannelSet) -> str:
+    members = _members(value)
+    n = verdict_counts(members)
+    parts = [f"{n['seen']} of {len(members)} seen, {n['doubtful']} doubtful"] if members else []
+    if len(value.axes):
+        n_scored = len(_scored(value))  # the header is narrow: that they are scored stands below
+        parts.append(f"{n_scored or 'no'} {'axes' if n_scored > 1 else 'axis'}")
+    return "; ".join(parts) or plural(_n_more(value), "image")
+
+
+def _members(value: ChannelSet) -> list[dict[str, Any]]:
+    return [row for row in rows_of(value.table) if is_member(row)]
+
+
+def _n_more(value: ChannelSet) -> int:
+    """Count the channels beside the panel: further m/z, images, microscopy."""
+    listed = {row["channel"] for row in _members(value)}
+    return sum(channel.name not in listed and not channel.is_logarithmic for channel in value.channels)
+
+
+def _beside_the_panel(value: ChannelSet) -> tuple[str, ...]:
+    n_more = _n_more(value) if _members(value) else 0
+    more = (f"Beside the panel: {plural(n_more, 'image')}.",) if n_more else ()
+    return ((_axes(value),) if len(value.axes) else ()) + more
+
+
+def _axes(value: ChannelSet) -> str:
+    """Say which axes have a score, and where it says why the others have none."""
+    scored = _scored(value)
+    if not scored:
+        return "No axis can be scored from this file; the Metabolites tab says why."
+    others = "" if len(scored) == len(value.axes) else " Why not the others, the Metabolites tab says."
+    return f"Scored: {', '.join(scored)}.{others}"
+
+
+def _scored(value: ChannelSet) -> list[str]:
+    return [axis_words(str(row["axis"])) for row in rows_of(value.axes) if row["status"] == "scored"]
+
+
+def _cells(value: CellTable) -> str:
+    return f"{value.n_cells:,} cells · {len(set(value.type))} types"
+
+
+def _aligned(value: Aligned) -> str:
+    alignment = value.alignment
+    given = {"none": "as given", "matrix": "by the given matrix"}
+    parts = [given.get(alignment.kind, alignment.kind.replace("_", " "))]
+    if value.refined_from is not None and value.refined_from.accepted:
+        parts[0] += ", refined"
+    # First: the header is narrow, and what comes last is cut off.
+    if is_known(alignment.error_um):
+        parts.insert(0, f"error {written(alignment.error_um)} µm")
+    elif alignment.n_landmarks:
+        parts.insert(0, "error unknown")
+    if alignment.extra_error_um > 0:
+        parts.append("serial section")
+    return " · ".join(parts)
+
+
+def _niches(value: NicheResult) -> str:
+    rows = _niche_rows(value)
+    if rows.empty:
+        return "no niche called"
+    grades = ", ".join(f"{n} {grade}" for grade, n in rows["grade"].value_counts().items())
+    return f"{plural(len(rows), 'niche')} · {grades}"
+
+
+def _folder(value: Path) -> str:
+    return f"written to {value.name}"
+
+
+def _niche_rows(value: NicheResult) -> pd.DataFrame:
+    return value.regions[value.regions["kind"] == "niche"]
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _names(steps: Sequence[Step]) -> str:
+    return _listed([STEP_NAMES[step] for step in steps])
+
+
+def _numbers(steps: Sequence[Step]) -> str:
+    return _listed([str(number(step)) for step in steps])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
+
+
+_LINES: dict[type, Callable[[Any], str]] = {
+    Opened: _opened,
+    Tissue: _tissue,
+    ChannelSet: _channels,
+    CellTable: _cells,
+    Aligned: _aligned,
+    NicheResult: _niches,
+    type(Path()): _folder,
+}

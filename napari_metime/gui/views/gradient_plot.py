@@ -1,0 +1,210 @@
+"""What changes with the distance from a niche: a curve a niche, each of which can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_metime.export.colours import GRADE_COLOURS, ROLE_COLOURS, grade_of
+from napari_metime.export.plots import Plot, gradient_plot
+from napari_metime.export.words import interval, number
+from napari_metime.gui.views.plots import SaveButton, nearest_point, new_plot
+from napari_metime.section import label_of
+
+NICHE_BORDER, TUMOUR_MARGIN = "niche border", "tumour margin"
+BORDERS = {
+    NICHE_BORDER: "distance from the niche's border (µm), negative inside",
+    TUMOUR_MARGIN: "distance from the border of the domain (µm), negative inside",
+}
+ROLE_WORDS = {"effector": "Effectors", "suppressor": "Suppressors", "tumor": "Tumour cells"}
+STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
+MAX_LINE = 20
+FADED = 90
+"""How opaque a curve is while another one is chosen, of 255."""
+_MEAN = "mean_"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    region: str
+    at_um: NDArray[np.float64]
+    value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+class GradientPlot(QWidget):
+    """A quantity against the signed distance from the border of each niche, or of the domain, with its 95 % band."""
+
+    niche_chosen = Signal(int)
+    channel_chosen = Signal(str)
+    told = Signal(str)
+    """What is below the mouse, in words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames = {border: pd.DataFrame() for border in BORDERS}
+        self._grades: dict[str, str] = {}
+        self._units: Mapping[str, str] = {}
+        self._niche = ""
+        self._curves: list[_Curve] = []
+        self.border, self.choice = QComboBox(), QComboBox()
+        for chooser, name in ((self.border, "Border"), (self.choice, "Quantity")):
+            chooser.setAccessibleName(name)
+            chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.choice.setMinimumContentsLength(10)
+        self.border.setMinimumContentsLength(8)
+        for border in BORDERS:
+            self.border.addItem(border)
+        self.border.currentIndexChanged.connect(lambda _: self._draw())
+        self.choice.currentIndexChanged.connect(lambda _: self._draw())
+        self.choice.activated.connect(lambda _: self._on_choice())
+        self.plot = new_plot(BORDERS[NICHE_BORDER], "", name="Gradient plot")
+        self._legend = self.plot.addLegend(offset=(-10, 5))
+        self.plot.scene().sigMouseClicked.connect(self._on_click)
+        self.plot.scene().sigMouseMoved.connect(self._on_moved)
+        self.save = SaveButton(self.shown_plot)
+        top = QHBoxLayout()
+        top.addWidget(QLabel("Show"))
+        top.addWidget(self.choice, 3)
+        top.addWidget(QLabel("across the"))
+        top.addWidget(self.border, 1)
+        top.addWidget(self.save)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(6, 4, 6, 2)
+        box.setSpacing(2)
+        box.addLayout(top)
+        box.addWidget(self.plot, 1)
+
+    def show_gradients(
+        self,
+        frame: pd.DataFrame,
+        grades: Mapping[str, str],
+        margin: pd.DataFrame,
+        units: Mapping[str, str] | None = None,
+    ) -> None:
+        """Show the rows of gradients.csv and margin.csv; ``grades`` colour the niches, ``units`` are of channels."""
+        self._frames, self._grades = {NICHE_BORDER: frame, TUMOUR_MARGIN: margin}, dict(grades)
+        self._units, self._niche = units or {}, ""
+        before = self.choice.currentData()
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for key in dict.fromkeys([*frame.columns, *margin.columns]):
+            if key.startswith(("density_", _MEAN)) and not key.endswith(("_low", "_high")):
+                self.choice.addItem(self._quantity(key), key)
+        self.choice.setCurrentIndex(max(self.choice.findData(before), 0))
+        self.choice.blockSignals(False)
+        if frame.empty and len(margin):
+            self.border.setCurrentText(TUMOUR_MARGIN)
+        self._draw()
+
+    def show_channel(self, name: str) -> None:
+        """Show a channel, where there are bands of it."""
+        at = self.choice.findData(f"{_MEAN}{name}")
+        if at >= 0:
+            self.choice.setCurrentIndex(at)
+
+    def mark_niche(self, label: int) -> None:
+        """Let the curves of the other niches fade; with 0 none does."""
+        self._niche = str(label) if label else ""
+        self._draw()
+
+    def shown_plot(self) -> Plot | None:
+        """Return what is shown, to be saved; None where nothing is."""
+        key, border = self.choice.currentData(), self.border.currentText()
+        frame = self._frames[border]
+        if key is None or key not in frame:
+            return None
+        return gradient_plot(frame, key, self._grades, (BORDERS[border], self.choice.currentText()))
+
+    def _draw(self) -> None:
+        self.plot.clear()
+        self._curves = []
+        key, border = self.choice.currentData(), self.border.currentText()
+        frame = self._frames[border]
+        self.plot.setLabel("bottom", BORDERS[border])
+        if key is None or key not in frame:
+            return
+        self.plot.setLabel("left", "<br>".join(map(escape, _lines(self.choice.currentText()))))
+        self.plot.addItem(pg.InfiniteLine(0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DashLine)))
+        for line, (region, rows) in enumerate(frame.groupby("region_id", sort=False)):
+            at = ((rows["band_low_um"] + rows["band_high_um"]) / 2).to_numpy(float)
+            value, low, high = (rows[f"{key}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+            self._curves.append(_Curve(str(region), at, value, low, high))
+            self._draw_curve(self._curves[-1], STYLES[line % len(STYLES)])
+        self.plot.autoRange()
+
+    def _draw_curve(self, curve: _Curve, style: Qt.PenStyle) -> None:
+        is_niche = curve.region in self._grades
+        grade = grade_of(self._grades.get(curve.region))
+        is_faded = bool(self._niche) and is_niche and curve.region != self._niche
+        # A lighter tone of the grade's colour: plots are drawn on the theme's dark or light ground.
+        colour = QColor(GRADE_COLOURS[grade] if is_niche else ROLE_COLOURS["other"]).lighter(135)
+        band = QColor(colour)
+        band.setAlpha(15 if is_faded else 50)
+        colour.setAlpha(FADED if is_faded else 255)
+        ends = [pg.PlotDataItem(curve.at_um, edge) for edge in (curve.low, curve.high)]
+        self.plot.addItem(pg.FillBetweenItem(*ends, brush=band))
+        is_chosen = curve.region == self._niche
+        pen = pg.mkPen(colour, width=3.5 if is_chosen else 2, style=style)
+        name = f"Niche {curve.region} ({grade})" if is_niche else "tissue across the margin"
+        symbol = {"symbol": "o", "symbolSize": 8 if is_chosen else 5, "symbolBrush": colour, "symbolPen": None}
+        self.plot.plot(curve.at_um, curve.value, pen=pen, name=name, **symbol)
+
+    def _quantity(self, key: str) -> str:
+        if key.startswith("density_"):
+            return f"{ROLE_WORDS[key.removeprefix('density_').removesuffix('_per_mm2')]} per mm²"
+        name = key.removeprefix(_MEAN)
+        unit = self._units.get(name, "")
+        return f"{label_of(name)}, mean" + (f" ({unit})" if unit else "")
+
+    def _nearest(self, place: QPointF) -> tuple[_Curve, int] | None:
+        if not self._curves:
+            return None
+        x, y = (np.concatenate([getattr(curve, key) for curve in self._curves]) for key in ("at_um", "value"))
+        found = nearest_point(self.plot, place, x, y)
+        if found is None:
+            return None
+        for curve in self._curves:
+            if found < curve.at_um.size:
+                return curve, found
+            found -= curve.at_um.size
+        return None
+
+    def _on_moved(self, place: QPointF) -> None:
+        found = self._nearest(place)
+        self.told.emit("" if found is None else self._words(*found))
+
+    def _words(self, curve: _Curve, i: int) -> str:
+        is_niche = curve.region in self._grades
+        border = f"the border of niche {curve.region}" if is_niche else "the margin"
+        at = curve.at_um[i]
+        limits = interval(curve.low[i], curve.high[i])
+        value = f"{self.choice.currentText()}: {number(curve.value[i], 3)}" + (f" ({limits})" if limits else "")
+        return f"{number(abs(at))} µm {'inside' if at < 0 else 'outside'} {border}: {value}"
+
+    def _on_click(self, event: Any) -> None:
+        found = self._nearest(event.scenePos()) if event.button() == Qt.MouseButton.LeftButton else None
+        if found is not None and found[0].region in self._grades:
+            self.niche_chosen.emit(int(found[0].region))
+
+    def _on_choice(self) -> None:
+        key = self.choice.currentData()
+        if key is not None and key.startswith(_MEAN):
+            self.channel_chosen.emit(key.removeprefix(_MEAN))
+
+
+def _lines(title: str) -> list[str]:
+    """Return a title with its unit in a line of its own: the plot is low."""
+    name, bracket, unit = title.rpartition(" (")
+    return [name, f"({unit}"] if bracket and len(title) > MAX_LINE else [title]

@@ -1,0 +1,380 @@
+"""The lower dock: spectrum, tables and plots of the results, and the log, linked with the layers both ways."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pyqtgraph as pg
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_metime.gui.layers import layers
+from napari_metime.gui.layers.channel_look import unit_of
+from napari_metime.gui.layers.mouse import on_mouse, on_move, stop_listening
+from napari_metime.gui.readings import cell_at, cell_words, niche_words, pixel_at, place_words
+from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.in_turn import InTurn
+from napari_metime.gui.state.chain import Step
+from napari_metime.gui.state.made import Opened
+from napari_metime.gui.views.associations import AssociationView
+from napari_metime.gui.views.calibration import CalibrationView
+from napari_metime.gui.views.gradient_plot import GradientPlot
+from napari_metime.gui.views.metabolite_tab import MetaboliteTab
+from napari_metime.gui.views.niche_tab import NicheTab
+from napari_metime.gui.views.plots import PlotSaver, follow_theme
+from napari_metime.gui.views.spectrum_tab import SpectrumTab
+from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
+from napari_metime.gui.widgets.style import style_sheet
+from napari_metime.section import ChannelSet, NicheResult, label_of
+
+EMPTY = {
+    "Spectrum": "The spectrum of the section stands here once a file is open. Click a peak to see where its ion is.",
+    "Calibration": "Step 1 can correct the m/z of a file against lock masses (More settings, Recalibrate); "
+    "what came of it stands here.",
+    "Niches": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
+    "Gradient": "How cells and metabolites change with the distance from a niche, and across the tumour margin, stands "
+    "here after step 6.",
+    "Association": "Which channels go with coldness stands here after step 6: how strongly, how surely, and which "
+    "could not be tested.",
+}
+LATER: dict[str, type[QWidget]] = {
+    "Calibration": CalibrationView,
+    "Niches": NicheTab,
+    "Gradient": GradientPlot,
+    "Association": AssociationView,
+}
+"""Tabs that are made and filled one a turn of the event loop, or as soon as somebody looks at one: together they would
+keep the window waiting."""
+HINT = "Point at the image or at a plot: its value stands here, with its unit."
+MIN_HEIGHT, START_HEIGHT, SHARE = 240, 310, 0.28
+"""In pixels, and of the height of the window. Our own choice."""
+CELL_REACH_PX = 7.0
+"""How far beside a cell a click still means it, on the screen. Our own choice."""
+
+
+_View = TypeVar("_View", bound=QWidget)
+
+
+class LowerDock(DockedWidget):
+    """Tables and plots of a viewer's session, and one line that says what the mouse points at."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self.setObjectName("metime")
+        self.bench, self.session = bench, bench.session
+        self.spectrum, self.metabolites = SpectrumTab(bench), MetaboliteTab(bench)
+        self._views: dict[str, QWidget] = {}
+        """The tabs of ``LATER`` that have been made."""
+        self._in_turn = InTurn(self)
+        self.log = QPlainTextEdit("\n".join(self.session.log))
+        self.log.setReadOnly(True)
+        self.log.setAccessibleName("Log")
+        self.reading = QElidingLabel(HINT)
+        self.reading.setProperty("look", "dim")
+        self.reading.setAccessibleName("What the mouse points at")
+        self._saver = PlotSaver(bench.session)
+        self._cell: int | None = None
+        """The cell that was clicked last, by its row of cells.csv."""
+        self._lay_out()
+        self._follow_theme()
+        self._connect(bench)
+        bench.spectra.resume()
+        self._on_index()
+        self._put_off(*LATER)
+        for step in ("data", "metabolites", "niches"):
+            self._show(self.session.value(step))
+        self._on_niche(bench.selection.niche)
+        self._on_channel(bench.selection.channel)
+
+    @property
+    def calibration(self) -> CalibrationView:
+        """The tab of the recalibration, filled."""
+        return self._view("Calibration", CalibrationView)
+
+    @property
+    def niches(self) -> NicheTab:
+        """The tab of the niches, filled."""
+        return self._view("Niches", NicheTab)
+
+    @property
+    def gradients(self) -> GradientPlot:
+        """The tab of the gradients, filled."""
+        return self._view("Gradient", GradientPlot)
+
+    @property
+    def associations(self) -> AssociationView:
+        """The tab of the associations, filled."""
+        return self._view("Association", AssociationView)
+
+    def finish(self) -> None:
+        """Make and fill now what stands in turn."""
+        for name in LATER:
+            self._in_turn.now(name)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little height, and for a share of a large window; the canvas needs the rest."""
+        return QSize(super().sizeHint().width(), max(START_HEIGHT, round(SHARE * self.window().height())))
+
+    def pick(self, y_um: float, x_um: float) -> None:
+        """Show the spectrum of a pixel; take the niche that it lies in, and the cell, in hand."""
+        pixel = pixel_at(self.session, y_um, x_um)
+        if pixel is None or self.session.is_placing:  # the click sets a landmark
+            return
+        self._cell = self._cell_near(y_um, x_um)
+        niches: NicheResult | None = self.session.value("niches")
+        self.bench.selection.choose_niche(int(niches.map.labels[pixel]) if niches is not None else 0)
+        self.bench.spectra.show_pixel(*pixel)
+        self.read(y_um, x_um)
+
+    def read(self, y_um: float, x_um: float) -> None:
+        """Say what is at a place of the section, and of the cell that was clicked there."""
+        words = place_words(self.session, self.bench.viewer, self.bench.ions, y_um, x_um)
+        if self._cell is not None and self._is_at_cell(self._cell, y_um, x_um):
+            words = f"{cell_words(self.session, self._cell)} · {words}"
+        self.say(words)
+
+    def say(self, words: str) -> None:
+        """Say something in the line below the tabs; nothing to say leaves what stands there."""
+        if words and words != self.reading.text():
+            self.reading.setText(words)
+            self.reading.setToolTip(words)
+
+    def _lay_out(self) -> None:
+        self.tabs = QTabWidget()
+        self._stacks: dict[str, QStackedWidget] = {}
+        for name, words in EMPTY.items():
+            self._stacks[name] = _with_words(words)
+            self.tabs.addTab(self._stacks[name], name)
+        self._stacks["Spectrum"].addWidget(self.spectrum)
+        self.tabs.insertTab(2, self.metabolites, "Metabolites")
+        self.tabs.addTab(self.log, "Log")
+        self.index = QLabel()
+        self.index.setProperty("look", "dim")
+        self.index.setContentsMargins(0, 0, 6, 6)
+        self.tabs.setCornerWidget(self.index)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(4, 0, 4, 2)
+        box.setSpacing(2)
+        box.addWidget(self.tabs, 1)
+        box.addWidget(self.reading)
+        self.setMinimumHeight(MIN_HEIGHT)
+
+    def _connect(self, bench: Bench) -> None:
+        viewer, selection = bench.viewer, bench.selection
+        clicked = partial(on_mouse, weakref.WeakMethod(self.pick))
+        moved = partial(on_move, weakref.WeakMethod(self.read))
+        viewer.mouse_drag_callbacks.append(clicked)
+        viewer.mouse_move_callbacks.append(moved)
+        bench.landed.connect(self._on_landed)
+        bench.cleared.connect(self._on_cleared)
+        bench.session.logged.connect(self._on_logged)
+        bench.indexing.changed.connect(self._on_index)
+        bench.indexing.progressed.connect(self._on_index)
+        viewer.events.theme.connect(self._on_theme)
+        for chooser in (self.metabolites, self.spectrum.plot):
+            chooser.channel_chosen.connect(selection.choose_channel)
+        self.tabs.currentChanged.connect(lambda number: self._in_turn.now(self.tabs.tabText(number)))
+        selection.niche_changed.connect(self._on_niche)
+        selection.channel_changed.connect(self._on_channel)
+        selection.cell_chosen.connect(self._on_cell)
+        self.spectrum.save.asked.connect(self._saver.save)
+        for teller in (self.spectrum.plot, self._saver):
+            teller.told.connect(self.say)
+        self.on_close(self._saver.close)
+        self.on_close(disconnecting(partial(bench.session.logged.disconnect, missing_ok=True), self._on_logged))
+        self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
+        self.on_close(partial(stop_listening, weakref.ref(viewer), clicked, moved))
+
+    def _on_landed(self, step: Step) -> None:
+        value = self.session.value(step)
+        if isinstance(value, Opened | ChannelSet):
+            self.metabolites.show_session()
+        self._show(value)
+
+    def _show(self, value: object) -> None:
+        if isinstance(value, Opened):
+            self._show_opened()
+        self.spectrum.show_regions()
+        if isinstance(value, ChannelSet):
+            self.tabs.setCurrentWidget(self.metabolites)
+        if isinstance(value, NicheResult):
+            self._cell = None
+            self._show_tab("Niches")
+            self._put_off("Niches", "Gradient", "Association")  # after it came into sight: in the next turn
+
+    def _view(self, name: str, kind: type[_View]) -> _View:
+        self._in_turn.now(name)
+        view = self._views[name]
+        assert isinstance(view, kind)
+        return view
+
+    def _is_filled(self, name: str) -> bool:
+        return name in self._views and name not in self._in_turn
+
+    def _fill(self, name: str) -> None:
+        """Show what the session has for a tab of ``LATER``, made where it is not yet, or words where it has nothing."""
+        if name not in self._views:
+            self._make(name)
+        fills = {
+            "Calibration": self._fill_calibration,
+            "Niches": self._fill_niches,
+            "Gradient": self._fill_gradients,
+            "Association": self._fill_associations,
+        }
+        self._stacks[name].setCurrentIndex(1 if fills[name]() else 0)
+
+    def _make(self, name: str) -> None:
+        self._views[name] = view = LATER[name]()
+        self._stacks[name].addWidget(view)
+        if isinstance(view, NicheTab):
+            view.niche_chosen.connect(self._on_row)
+            return
+        assert isinstance(view, CalibrationView | GradientPlot | AssociationView)
+        view.save.asked.connect(self._saver.save)
+        view.told.connect(self.say)
+        if not isinstance(view, CalibrationView):
+            view.channel_chosen.connect(self.bench.selection.choose_channel)
+        if isinstance(view, GradientPlot):
+            view.niche_chosen.connect(self.bench.selection.choose_niche)
+        self._colour_plots(name)
+
+    def _fill_calibration(self) -> bool:
+        opened: Opened | None = self.session.value("data")
+        found = opened.recalibration if opened is not None else None
+        if found is not None:
+            self.calibration.show_recalibration(found)
+        return found is not None
+
+    def _fill_niches(self) -> bool:
+        found: NicheResult | None = self.session.value("niches")
+        self.niches.show_regions(pd.DataFrame() if found is None else found.regions)
+        self.niches.select(self.bench.selection.niche)
+        self.niches.table.bring_forward(f"log2fc_{self.bench.selection.channel}")
+        return found is not None
+
+    def _fill_gradients(self) -> bool:
+        found: NicheResult | None = self.session.value("niches")
+        if found is None:
+            self.gradients.show_gradients(pd.DataFrame(), {}, pd.DataFrame())
+            return False
+        niches = found.regions[found.regions["kind"] == "niche"]
+        grades = dict(zip(niches["region_id"].astype(str), niches["grade"], strict=True))
+        channels: ChannelSet = self.session.value("metabolites")
+        normalize = self.session.made_with("metabolites", "ims", "normalize")
+        units = {channel.name: unit_of(channel, normalize) for channel in channels.channels}
+        self.gradients.show_gradients(found.gradients, grades, found.margin, units)
+        self.gradients.show_channel(self.bench.selection.channel)
+        self.gradients.mark_niche(self.bench.selection.niche)
+        return len(found.gradients) + len(found.margin) > 0
+
+    def _fill_associations(self) -> bool:
+        found: NicheResult | None = self.session.value("niches")
+        if found is None:
+            self.associations.show_associations(pd.DataFrame(), pd.DataFrame())
+            return False
+        channels: ChannelSet = self.session.value("metabolites")
+        self.associations.show_associations(found.associations, channels.table)
+        self.associations.select(self.bench.selection.channel)
+        return len(found.associations) > 0
+
+    def _put_off(self, *names: str) -> None:
+        for name in names:
+            self._in_turn.put(name, partial(self._fill, name))
+
+    def _on_cleared(self) -> None:
+        """Show nothing of the former section."""
+        self._cell = None
+        self.metabolites.show_session()
+        for name in LATER:
+            self._stacks[name].setCurrentIndex(0)
+        self._put_off(*LATER)
+
+    def _show_opened(self) -> None:
+        self._put_off("Calibration")
+        self.spectrum.show_ions()
+        self._stacks["Spectrum"].setCurrentIndex(1)
+        self._show_tab("Spectrum")
+
+    def _on_index(self, fraction: float = 0.0, text: str = "") -> None:
+        self.index.setText(self.bench.indexing.state_in_words(fraction))
+        self.index.setToolTip(text or "The m/z-sorted index of this file, which step 1 offers to build")
+
+    def _show_tab(self, name: str) -> None:
+        self.tabs.setCurrentWidget(self._stacks[name])
+
+    def _on_channel(self, name: str) -> None:
+        self.metabolites.select(name)
+        if self._is_filled("Association"):
+            self.associations.select(name)
+        if self._is_filled("Gradient"):
+            self.gradients.show_channel(name)
+        if self._is_filled("Niches"):
+            self.niches.table.bring_forward(f"log2fc_{name}")
+        self.spectrum.plot.mark_channel(name, self.bench.selection.mz_of(name))
+        self.say(f"Selected: {label_of(name)}" if name else "")
+
+    def _on_niche(self, label: int) -> None:
+        if self._is_filled("Niches"):
+            self.niches.select(label)
+        if self._is_filled("Gradient"):
+            self.gradients.mark_niche(label)
+        self.say(niche_words(self.session, label))
+
+    def _on_row(self, label: int) -> None:
+        """Fly to the niche of a row; to see all of it, where it is none."""
+        self.bench.selection.choose_niche(label)
+        if label:
+            layers.fly_to_niche(self.bench.viewer, *self.niches.place_of(label))
+            self.bench.compare_with(f"niche {label}")
+        else:
+            self.bench.viewer.reset_view()
+
+    def _on_cell(self, row: int) -> None:
+        """Tell of a cell that was selected by napari's own tool."""
+        self._cell = row
+        self.say(cell_words(self.session, row))
+
+    def _cell_near(self, y_um: float, x_um: float) -> int | None:
+        layer = layers.find(self.bench.viewer, "cells")
+        if layer is None or not layer.visible:
+            return None
+        return cell_at(self.session, y_um, x_um, self._cell_reach_um)
+
+    def _is_at_cell(self, row: int, y_um: float, x_um: float) -> bool:
+        cell = self.session.value("niches").cells.iloc[row]  # not the nearest of a million, at every move of the mouse
+        return float(np.hypot(cell["y_um"] - y_um, cell["x_um"] - x_um)) <= self._cell_reach_um
+
+    @property
+    def _cell_reach_um(self) -> float:
+        return CELL_REACH_PX / max(float(self.bench.viewer.scene.camera.zoom), 1e-9)
+
+    def _on_logged(self, text: str) -> None:
+        self.log.appendPlainText(text)
+
+    def _on_theme(self) -> None:
+        self._in_turn.put("theme", self._follow_theme)
+
+    def _follow_theme(self) -> None:
+        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        self._colour_plots("Spectrum", *self._views)
+
+    def _colour_plots(self, *names: str) -> None:
+        for name in names:
+            for plot in self._stacks[name].findChildren(pg.PlotWidget):
+                follow_theme(plot, self.bench.viewer.theme)
+
+
+def _with_words(words: str) -> QStackedWidget:
+    """Return words that stand until there is something to show, which comes behind them."""
+    label = QLabel(words)
+    label.setProperty("look", "dim")
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setWordWrap(True)
+    stack = QStackedWidget()
+    stack.addWidget(label)
+    return stack

@@ -1,0 +1,1 @@
+"""Pieces of Qt that know nothing of a section: editors, forms, tables of rows, the style."""
