@@ -2,7 +2,7 @@
 # Sets up what `make demo` and `make test` need: .venv with the package and its tools.
 #   bash .ci/setup.sh            the Python environment
 #   bash .ci/setup.sh window     and the system libraries of a window on the screen that is there
-#   bash .ci/setup.sh virtual    and those of a virtual screen
+#   bash .ci/setup.sh virtual    and, for the tests, those of a virtual screen and the other Qt binding
 # PYTHON=/path/to/python chooses the interpreter. Once done, it is skipped: the stamp in .venv says for what it was done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,6 +12,8 @@ venv=".venv"
 stamp="$venv/set-up-for"   # written last, so an interrupted set-up has none
 owner="$venv/made-by-make" # written first, so that nobody else's environment is ever removed
 log="$venv/set-up.log"
+# The other Qt binding, for the tests alone. Beside the packages, not among them: who does not ask for it never loads it.
+pyqt6="$venv/pyqt6"
 
 # The window's system libraries, as the loader and as Debian name them; napari needs a real OpenGL.
 window_libraries="libglib-2.0.so.0      libglib2.0-0
@@ -149,6 +151,18 @@ set_up_environment() {
   say "The environment is ready."
 }
 
+set_up_second_binding() {
+  local wanted='PyQt6>=6.5,!=6.6.1' wanted_qt='PyQt6-Qt6!=6.11.0,!=6.11.1' # as napari's extra "pyqt6" asks
+  if [ -f "$pyqt6/complete" ]; then return; fi
+  say "Installing PyQt6 into $pyqt6, for the tests alone: about 95 MB to download."
+  rm -rf "$pyqt6"
+  if ! "$venv/bin/python" -m pip install --target "$pyqt6" "$wanted" "$wanted_qt" >"$log" 2>&1; then
+    cat "$log" >&2
+    stop "PyQt6 could not be installed; what pip said stands above"
+  fi
+  touch "$pyqt6/complete" # last, so that half of it is made anew
+}
+
 # --- System libraries ----------------------------------------------------------------------------
 
 missing_packages() {
@@ -182,3 +196,4 @@ set_up_libraries() {
 choose_python
 if [ $# -gt 0 ]; then set_up_libraries "$1"; fi
 set_up_environment
+if [ "${1:-}" = virtual ]; then set_up_second_binding; fi

@@ -134,6 +134,8 @@ def _move_into_place(new: Sequence[Path], final: Sequence[Path], *, aside: Path)
 def cannot_write(out: Path, error: OSError) -> OutputError:
     """Say in one line that ``out`` cannot be written, and why."""
     if error.errno in _FULL:
-        return OutputError(f"expected room for {out}, found the disk full; free some, or choose a place on another disk")
+        return OutputError(
+            f"expected room for {out}, found the disk full; free some, or choose a place on another disk"
+        )
     found = error.strerror or error
     return OutputError(f"expected to write {out}, found: {found}; choose another place or free this one")

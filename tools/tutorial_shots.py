@@ -228,7 +228,7 @@ def fill(walk: Walk) -> None:
     """Type the names of the columns, as a person does."""
     panel = walk.dock.panels["cells"]
     for key, column in (("x", "pos_h"), ("y", "pos_v"), ("type", "population")):
-        line = panel.forms[1].editors["cells", key].line
+        line = panel.columns.editors[key].line
         line.setFocus()
         line.setText(column)
         line.setModified(True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metime.cells.assembling import FoundCells, to_texts
-from napari_metime.cells.columns import Unit, agreed_unit, find_positions
+from napari_metime.cells.columns import Unit, agreed_unit, find_positions, um_per_unit
 from napari_metime.cells.gates import Gates
 from napari_metime.cells.named_columns import NamedColumns
 from napari_metime.cells.stores import Node, opened
@@ -117,7 +117,7 @@ def find_places(
         columns = obs.columns
         at_x, at_y = find_positions(columns.header, x=x, y=y, unit=unit)
         of_names = agreed_unit(columns.header, at_x, at_y, stated=unit, source="AnnData")
-        xy = np.column_stack([columns.numbers(at_x), columns.numbers(at_y)])
+        xy = np.column_stack([columns.numbers(at) * um_per_unit(columns.header[at]) for at in (at_x, at_y)])
         return xy, of_names, f"x and y from obs[{columns.header[at_x]!r}] and obs[{columns.header[at_y]!r}]"
     xy, name = found
     if unit is None:

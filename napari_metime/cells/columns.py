@@ -18,8 +18,17 @@ UNIT_WORDS: dict[str, Unit] = {
     **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"), "um"),
     **dict.fromkeys(("px", "pixel", "pixels"), "px"),
 }
-UNIT_SIGNS: dict[Unit, str] = {"um": "µm", "px": "px"}
-_OTHER_UNITS = frozenset(("nm", "nanometers", "nanometres", "mm", "millimeters", "millimetres", "cm", "inch", "inches"))
+HeaderUnit = Literal["px", "um", "nm", "mm", "cm"]
+"""What a header may say. Lengths of every kind are read as µm: the header says how many there are in one."""
+UM_PER: dict[HeaderUnit, float] = {"nm": 1e-3, "mm": 1e3, "cm": 1e4}
+HEADER_WORDS: dict[str, HeaderUnit] = {
+    **UNIT_WORDS,
+    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), "nm"),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
+}
+UNIT_SIGNS: dict[HeaderUnit, str] = {"um": "µm", "px": "px", "nm": "nm", "mm": "mm", "cm": "cm"}
+_OTHER_UNITS = frozenset(("inch", "inches"))
 # What R makes of "Centroid X µm" and "Cell: Area µm^2" of QuPath where it does not know the micro sign.
 _WITHOUT_MICRO = re.compile(r"(centroid\.[xy]|(?:cell|detection)\.\.area)\.\.m(\.2)?", re.IGNORECASE)
 _SQUARE = re.compile(r"(?:\^?2|â?²)$")
@@ -31,6 +40,7 @@ POSITION_NAMES = (
     ("cell x position", "cell y position"),
     ("location center x", "location center y"),
     ("pos x", "pos y"),
+    ("x slide", "y slide"),  # CosMx writes x_slide_mm
     ("centroid 1", "centroid 0"),  # scikit-image counts axes: 0 is the row, thus y
 )
 TYPE_NAMES = ("class", "classification", "phenotype", "cell type", "celltype", "type")
@@ -75,14 +85,20 @@ def plain_name(name: str) -> str:
     return " ".join(re.split(r"[\s_.()\[\]-]+", name)).strip()
 
 
-def base_and_unit(name: str) -> tuple[str, Unit | None]:
-    """Split a name into what is measured and the unit that it says: lengths (µm, px) and areas (µm², um^2, pixels)."""
+def base_and_unit(name: str) -> tuple[str, HeaderUnit | None]:
+    """Split a name into what is measured and the unit that it says: lengths (µm, mm, px), areas (µm², um^2, pixels)."""
     words = [word for word in plain_name(_in_micrometres(name)).split() if word != "square"]
-    if "area" in words and words[-2:] in (["um", "2"], ["px", "2"]):  # R makes "µm.2" of "µm^2"
+    if "area" in words and words[-1] == "2" and words[-2] in UNIT_SIGNS:  # R makes "µm.2" of "µm^2"
         words.pop()
-    units = [UNIT_WORDS.get(_SQUARE.sub("", word)) for word in words]
+    units = [HEADER_WORDS.get(_SQUARE.sub("", word)) for word in words]
     base = " ".join(word for word, unit in zip(words, units, strict=True) if unit is None)
     return base, next(filter(None, units), None)
+
+
+def um_per_unit(name: str) -> float:
+    """Return what the numbers of a column are multiplied by, so that lengths are in µm: 1 in µm, and for pixels."""
+    unit = base_and_unit(name)[1]
+    return 1.0 if unit is None else UM_PER.get(unit, 1.0)
 
 
 def _in_micrometres(name: str) -> str:
@@ -163,18 +179,18 @@ def find_positions(
     )
 
 
-def _places(header: Sequence[str]) -> dict[tuple[str, Unit | None], list[int]]:
-    places: dict[tuple[str, Unit | None], list[int]] = {}
+def _places(header: Sequence[str]) -> dict[tuple[str, HeaderUnit | None], list[int]]:
+    places: dict[tuple[str, HeaderUnit | None], list[int]] = {}
     for i, column in enumerate(header):
         places.setdefault(base_and_unit(column), []).append(i)
     return places
 
 
-def _units_by_preference(stated: Unit | None) -> tuple[Unit | None, ...]:
-    """Order columns of the stated unit first and of a contradicting one last, where they give the clearer error."""
+def _units_by_preference(stated: Unit | None) -> tuple[HeaderUnit | None, ...]:
+    """Order columns of the stated unit first and of contradicting ones last, where they give the clearer error."""
     if stated is None:
-        return ("um", "px", None)
-    return (stated, None, "px" if stated == "um" else "um")
+        return ("um", *UM_PER, "px", None)
+    return (stated, None, "px" if stated == "um" else "um", *UM_PER)
 
 
 def agreed_unit(
@@ -188,12 +204,13 @@ def agreed_unit(
 ) -> Unit:
     """Return the unit that the header says, else the stated one, else the one that the program documents.
 
+    It is µm for every length: ``um_per_unit`` says what the numbers are multiplied by then.
     ``source`` is what the table was recognised as, for the message.
 
     Raises
     ------
     CellTableError
-        Nothing says the unit, the header says neither px nor µm, or it contradicts itself or what is stated.
+        Nothing says the unit, the header says inches, or it contradicts itself or what is stated.
     """
     others = sorted(_OTHER_UNITS.intersection(f"{plain_name(header[at_x])} {plain_name(header[at_y])}".split()))
     of_x, of_y = base_and_unit(header[at_x])[1], base_and_unit(header[at_y])[1]
@@ -204,11 +221,13 @@ def agreed_unit(
         raise CellTableError(f"expected x and y in one unit, found {named}; set cells.x and cells.y to a pair")
     of_header = of_x or of_y
     if stated and of_header and stated != of_header:
+        mend = "leave cells.unit out" if of_header in UM_PER else f"set cells.unit to {of_header}"
         raise CellTableError(
             f"expected the unit of the header, {UNIT_SIGNS[of_header]} ({named}), found cells.unit: {stated}; "
-            f"set cells.unit to {of_header} or name other columns"
+            f"{mend} or name other columns"
         )
-    unit = stated or (of_x if of_x == of_y else None) or (None if of_header else documented)
+    said: Unit | None = None if of_x is None or of_x != of_y else "px" if of_x == "px" else "um"
+    unit = stated or said or (None if of_header else documented)
     if unit is None:
         raise CellTableError(
             f"{source}: expected px or µm in the header of x and y, found {named}; set cells.unit to px or um"

@@ -97,6 +97,25 @@ def read_columns(table: Delimited, positions: Collection[int], *, text: Collecti
         return pd.concat(chunks, ignore_index=True)
 
 
+def first_rows(table: Delimited, n_rows: int, n_columns: int) -> list[list[str]]:
+    """Return the first rows, and of these the first columns, as they are written."""
+    frame = pd.read_csv(
+        table.path,
+        sep=table.delimiter,
+        encoding=table.encoding,
+        header=None,
+        skiprows=table.lines_before + 1,
+        nrows=n_rows,
+        usecols=range(min(n_columns, len(table.header))),
+        dtype=str,
+        keep_default_na=False,
+        index_col=False,
+        compression=None,
+    )
+    found: list[list[str]] = frame.to_numpy(object).tolist()
+    return found
+
+
 def _check_size(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
@@ -228,6 +247,11 @@ def _check_rows(table: Delimited) -> None:
         raise CellTableError(
             f"{name}: expected {expected} fields in every row as in the header, found {rows.ragged_fields} "
             f"in row {rows.ragged} (the header is row 1); export the table again"
+        )
+    if expected < 2:
+        raise CellTableError(
+            f"{name}: expected columns of x, y and type with commas, tabs, semicolons or bars between them, "
+            f"found one column ({table.header[0]!r:.60}); export the table with all three"
         )
     if rows.n_rows < 2:
         raise CellTableError(f"{name}: expected cells below the header, found no row; export them again")

@@ -169,7 +169,7 @@ class TableColumns:
     unit : of the position
     unit_is_documented : whether the unit is said by the program alone, neither by the header nor by the user
     type : None where gates give the types
-    cell_id, area, kind : None where the table has none; ``area`` is in ``unit`` squared
+    cell_id, area, kind : None where the table has none; ``area`` is in ``unit`` squared, or in another length squared
     images : which tell the images apart
     other_area : a column of areas in another unit
     offered_probability : of the type, which nobody has asked for
@@ -241,8 +241,8 @@ def find_table_columns(
     CellTableError
         A column is missing or occurs twice, or the unit is unknown or contradicts the header.
     """
-    at_x, at_y = _positions(header, fmt, x=x, y=y, unit=unit)
-    documented = _documented_unit(header, fmt, at_x + at_y)
+    at_x, at_y = place_columns(header, fmt, x=x, y=y, unit=unit)
+    documented = documented_unit(header, fmt, at_x + at_y)
     of_position = agreed_unit(header, at_x[0], at_y[0], stated=unit, documented=documented, source=fmt.name)
     area, other_area = _area(header, fmt, of_position)
     return TableColumns(
@@ -266,9 +266,10 @@ def find_type_column(header: Sequence[str], fmt: CellFormat, type_column: str | 
     return find_type(header, type_column) if found is None else found
 
 
-def _positions(
+def place_columns(
     header: Sequence[str], fmt: CellFormat, *, x: str | None, y: str | None, unit: Unit | None
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the columns of x and of y, two of each for the sides of boxes; raises as ``find_table_columns``."""
     if fmt.box and x is None and y is None:
         plain = [base_and_unit(column)[0] for column in header]
         left, right, top, bottom = (_sole(header, plain, name) for name in BOX_NAMES)
@@ -285,13 +286,14 @@ def _sole(header: Sequence[str], plain: Sequence[str], name: str) -> int:
     return plain.index(name)
 
 
-def _documented_unit(header: Sequence[str], fmt: CellFormat, at: Sequence[int]) -> Unit | None:
+def documented_unit(header: Sequence[str], fmt: CellFormat, at: Sequence[int]) -> Unit | None:
     """Return the unit that the program documents for these columns; other ones are not its positions."""
     own = {name for pair in fmt.pairs for name in pair}
     if not own.issuperset(base_and_unit(header[i])[0] for i in at):
         return None
-    beside = {unit for _, unit in map(base_and_unit, header) if unit} if fmt.unit_beside else set()
-    return beside.pop() if len(beside) == 1 else fmt.unit
+    found = {unit for _, unit in map(base_and_unit, header)} if fmt.unit_beside else set()
+    beside: list[Unit] = [unit for unit in ("px", "um") if unit in found]
+    return beside[0] if len(beside) == 1 else fmt.unit
 
 
 def _area(header: Sequence[str], fmt: CellFormat, unit: Unit) -> tuple[int | None, int | None]:
@@ -299,9 +301,9 @@ def _area(header: Sequence[str], fmt: CellFormat, unit: Unit) -> tuple[int | Non
     found: dict[bool, int] = {}
     for name in fmt.areas:
         for i, (base, of_header) in enumerate(map(base_and_unit, header)):
-            of_area: Unit | None = "um" if name == "cell area m" else of_header or fmt.area_unit
+            of_area = "um" if name == "cell area m" else of_header or fmt.area_unit
             if base == name and of_area is not None:
-                found.setdefault(of_area == unit, i)
+                found.setdefault((of_area == "px") == (unit == "px"), i)
     return found.get(True), found.get(False)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,7 @@ _MAGIC: dict[bytes, CellFile] = {
 }
 _UNREAD = {
     b"PK\x03\x04": "a spreadsheet or ZIP archive; save it as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of the older kind; save it as CSV",
     b"\x1f\x8b": "a gzip archive; unpack it",
 }
 _TYPES = {
@@ -66,35 +68,36 @@ def read_cells_file(
     CellTableError
         It holds no cells that can be used, or a key does not go with what it is.
     """
-    kind = recognise_file(path)
-    if kind == "table":
-        read = partial(read_delimited_cells, path) if labels is None else partial(read_labelled_table, path, labels)
-        return read(
-            x=x, y=y, type_column=type_column, unit=unit, roles=roles, gates=gates, type_probability=type_probability
-        )
-    _refuse(path, kind, {"cells.labels": labels})
-    if kind in ("anndata", "spatialdata"):
-        read_places = read_annotated if kind == "anndata" else read_spatialdata
-        found = read_places(
-            path, x=x, y=y, type_column=type_column, unit=unit, gates=gates, type_probability=type_probability
-        )
-        return assemble(found, roles)
-    _refuse(path, kind, {"cells.x": x, "cells.y": y})
-    if kind == "geoparquet":
-        found = read_geoparquet(
-            path, type_column=type_column, unit=unit, gates=gates, type_probability=type_probability
-        )
-        return assemble(found, roles)
-    _refuse(path, kind, {"cells.gates": gates})
-    if kind == "geojson":
-        found = read_geojson(path, type_column=type_column, unit=unit, type_probability=type_probability)
-        return assemble(found, roles)
-    _refuse(path, kind, {"cells.type": type_column, "cells.type_probability": type_probability})
-    if unit == "um":
-        raise CellTableError(
-            f"{path.name}: expected cells.unit: px for a label mask, found um; set cells.pixel_size_um or landmarks"
-        )
-    return assemble(read_label_cells(path), {})  # no label has a type: no role could be found among them
+    with naming(path):
+        kind = recognise_file(path)
+        if kind == "table":
+            read = partial(read_delimited_cells, path) if labels is None else partial(read_labelled_table, path, labels)
+            return read(
+                x=x, y=y, type_column=type_column, unit=unit, roles=roles, gates=gates, type_probability=type_probability
+            )
+        _refuse(path, kind, {"cells.labels": labels})
+        if kind in ("anndata", "spatialdata"):
+            read_places = read_annotated if kind == "anndata" else read_spatialdata
+            found = read_places(
+                path, x=x, y=y, type_column=type_column, unit=unit, gates=gates, type_probability=type_probability
+            )
+            return assemble(found, roles)
+        _refuse(path, kind, {"cells.x": x, "cells.y": y})
+        if kind == "geoparquet":
+            found = read_geoparquet(
+                path, type_column=type_column, unit=unit, gates=gates, type_probability=type_probability
+            )
+            return assemble(found, roles)
+        _refuse(path, kind, {"cells.gates": gates})
+        if kind == "geojson":
+            found = read_geojson(path, type_column=type_column, unit=unit, type_probability=type_probability)
+            return assemble(found, roles)
+        _refuse(path, kind, {"cells.type": type_column, "cells.type_probability": type_probability})
+        if unit == "um":
+            raise CellTableError(
+                f"{path.name}: expected cells.unit: px for a label mask, found um; set cells.pixel_size_um or landmarks"
+            )
+        return assemble(read_label_cells(path), {})  # no label has a type: no role could be found among them
 
 
 def count_types(path: Path, type_column: str | None = None, *, gates: Gates | None = None) -> dict[str, int]:
@@ -105,16 +108,17 @@ def count_types(path: Path, type_column: str | None = None, *, gates: Gates | No
     MissingFileError, CellTableError
         As ``read_cells_file``.
     """
-    kind = recognise_file(path)
-    if kind == "table":
-        return read_cell_types(path, type_column, gates=gates)
-    if kind in _TYPES:
-        return count_by_type(_TYPES[kind](path, type_column, gates=gates))
-    _refuse(path, kind, {"cells.gates": gates})
-    if kind == "geojson":
-        return count_by_type(read_geojson(path, type_column=type_column).types)
-    _refuse(path, kind, {"cells.type": type_column})
-    return count_by_type(read_label_cells(path).types)
+    with naming(path):
+        kind = recognise_file(path)
+        if kind == "table":
+            return read_cell_types(path, type_column, gates=gates)
+        if kind in _TYPES:
+            return count_by_type(_TYPES[kind](path, type_column, gates=gates))
+        _refuse(path, kind, {"cells.gates": gates})
+        if kind == "geojson":
+            return count_by_type(read_geojson(path, type_column=type_column).types)
+        _refuse(path, kind, {"cells.type": type_column})
+        return count_by_type(read_label_cells(path).types)
 
 
 def propose_cell_gates(path: Path) -> dict[str, tuple[str, ...]]:
@@ -125,7 +129,19 @@ def propose_cell_gates(path: Path) -> dict[str, tuple[str, ...]]:
     MissingFileError, CellTableError
         As ``read_cells_file``.
     """
-    return propose_table_gates(path) if recognise_file(path) == "table" else {}
+    with naming(path):
+        return propose_table_gates(path) if recognise_file(path) == "table" else {}
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let every error name the file that it is of: several may have come together."""
+    try:
+        yield
+    except CellTableError as error:
+        if path.name in str(error):
+            raise
+        raise CellTableError(f"{path.name}: {error}") from error
 
 
 def recognise_file(path: Path) -> CellFile:

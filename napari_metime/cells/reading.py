@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_metime.cells.areas import Areas, box_areas, check_areas, column_areas
-from napari_metime.cells.columns import UNIT_SIGNS, Unit, quoted_names
+from napari_metime.cells.columns import UM_PER, UNIT_SIGNS, Unit, base_and_unit, quoted_names, um_per_unit
 from napari_metime.cells.delimited import Delimited, open_delimited, read_columns
 from napari_metime.cells.delimited_formats import (
     CellFormat,
@@ -218,7 +218,7 @@ def _cells_only(frame: pd.DataFrame, table: Delimited, kind: int | None) -> tupl
 def _positions(frame: pd.DataFrame, plan: _Plan) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the readable positions, indexed by row, with the area of their box, and what was left out."""
     columns = plan.columns
-    sides = {at: _column(frame, plan, at) for at in (*columns.x, *columns.y)}
+    sides = {at: _column(frame, plan, at) * um_per_unit(plan.name(at)) for at in (*columns.x, *columns.y)}
     with np.errstate(invalid="ignore", over="ignore"):
         place = pd.DataFrame(
             {
@@ -246,6 +246,10 @@ def _positions(frame: pd.DataFrame, plan: _Plan) -> tuple[pd.DataFrame, tuple[st
 
 def _column(frame: pd.DataFrame, plan: _Plan, at: int) -> NDArray[np.float64]:
     return to_numbers(frame[at], name=plan.name(at), delimiter=plan.table.delimiter)
+
+
+def _area_column(frame: pd.DataFrame, plan: _Plan, at: int) -> NDArray[np.float64]:
+    return _column(frame, plan, at) * um_per_unit(plan.name(at)) ** 2
 
 
 def _types(frame: pd.DataFrame, table: Delimited, at: int | None, rules: Rules) -> tuple[list[str], NDArray[np.intp]]:
@@ -309,11 +313,11 @@ def _areas(frame: pd.DataFrame, place: pd.DataFrame, plan: _Plan) -> Areas:
     """Return the areas in the unit of the positions squared: of their column, else of the boxes, else none."""
     columns, box = plan.columns, place["box"].to_numpy(np.float64)
     if columns.area is not None:
-        areas = column_areas(_column(frame, plan, columns.area), plan.name(columns.area))
+        areas = column_areas(_area_column(frame, plan, columns.area), plan.name(columns.area))
         return replace(areas, warnings=check_areas(areas, box, columns.unit))
     name = "" if columns.other_area is None else plan.name(columns.other_area)
     if columns.has_box:
-        other = None if columns.other_area is None else _column(frame, plan, columns.other_area)
+        other = None if columns.other_area is None else _area_column(frame, plan, columns.other_area)
         return box_areas(box, other, name, columns.unit)
     return Areas(told=(f"{name!r} is not used, since it is not in {UNIT_SIGNS[columns.unit]}²",) if name else ())
 
@@ -337,6 +341,8 @@ def _told(n_cells: int, plan: _Plan) -> tuple[str, str]:
     unit = UNIT_SIGNS[columns.unit]
     if columns.unit_is_documented:
         unit += " (as the columns beside them)" if fmt.unit_beside else f" (as {fmt.name.split()[0]} documents)"
+    elif (written := base_and_unit(plan.name(columns.x[0]))[1]) in UM_PER:
+        unit += f" ({UNIT_SIGNS[written]} in the header)"
     if columns.type is None:
         kind = told_gates(plan.rules, plan.table.header)
     else:

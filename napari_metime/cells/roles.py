@@ -9,6 +9,7 @@ from napari_metime.cells.columns import quoted_names
 from napari_metime.errors import CellTableError
 from napari_metime.section import ROLES, Role
 
+NO_RULE = "no rule for its name"
 _MARKER = r"(?:[a-z]+\d+[a-z]?|(?!pan-)[a-z]{3,})"
 # What a name says to be absent or beside proposes nothing: CD8-, CD3+CD8-CD4+, CD8neg, CD8: Negative, non-malignant,
 # normal epithelium. A hyphen before another word is none of that: CD8-T, CD8-positive, pan-CK.
@@ -81,7 +82,7 @@ def _proposal(name: str) -> tuple[Role, str]:
         return found[0], f"its name holds {found[1]!r}"
     absent = (match[0] for match in _ABSENT.finditer(text) if _first_rule(match[0]))
     told = next(absent, None)
-    return "other", f"its name says {told!r}" if told else "no rule for its name"
+    return "other", f"its name says {told!r}" if told else NO_RULE
 
 
 def _first_rule(text: str) -> tuple[Role, str] | None:

@@ -20,8 +20,12 @@ _NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class TestedChannel:
-    """One tested channel; ``x``, ``low`` and ``high`` are places from 0 to 100, r = -1 to 1."""
+    """One tested channel; ``x``, ``low`` and ``high`` are places from 0 to 100, r = -1 to 1.
 
+    ``name`` is its name in the tables, ``channel`` what a reader is shown.
+    """
+
+    name: str
     channel: str
     axis: str
     raw: str
@@ -105,6 +109,7 @@ def _tested(row: Row, of_panel: Mapping[str, str]) -> TestedChannel:
     at = value if is_known(value) else 0.0
     has_interval = is_known(low)
     return TestedChannel(
+        name=str(row["channel"]),
         channel=name_of(str(row["channel"])),
         axis="" if row["kind"] == "axis" else axis_of(str(row["channel"]), of_panel),
         raw=signed(row.get("r")),

@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_metime.export.words import MISSING, Row, interval, is_known, moved_q, name_of, number, p_value, signed
+from napari_metime.export.words import (
+    MISSING,
+    Row,
+    count,
+    interval,
+    is_known,
+    moved_q,
+    name_of,
+    number,
+    p_value,
+    percent,
+    signed,
+)
 
 MAX_NICHES = 6
 MAX_CHANNELS = 8
+FEW_PLACES = 199
+"""With fewer other places the smallest p is above 0.005, and a q over some channels hardly below 0.05. Our choice."""
+LARGE_OWN_SHARE = 1 / 3
+"""A niche that is more of its own matched tissue is told to be hard to tell from it. Our own choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One channel in one niche; ``x``, ``low`` and ``high`` are places from 0 to 100, 50 = no difference."""
+    """One channel in one niche; ``x``, ``low`` and ``high`` are places from 0 to 100, 50 = no difference.
 
+    ``name`` is its name in the tables, ``channel`` what a reader is shown.
+    """
+
+    name: str
     channel: str
     is_logarithmic: bool
     mean: str
@@ -30,10 +50,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NicheChanges:
-    """The channels of one niche with the largest differences, largest first."""
+    """The channels of one niche with the largest differences, largest first; ``note``: what the matched q rests on."""
 
     region_id: str
     changes: Sequence[Change]
+    note: str
 
     @property
     def is_matched(self) -> bool:
@@ -52,8 +73,34 @@ def channel_changes(niches: Sequence[Row], is_logarithmic: Mapping[str, bool]) -
     top = [(row, _largest(row, is_logarithmic)) for row in niches[:MAX_NICHES]]
     reach = max((_reach(row, name) for row, names in top for name in names), default=1.0) or 1.0
     return [
-        NicheChanges(str(row["region_id"]), _changes(row, names, is_logarithmic, reach)) for row, names in top if names
+        NicheChanges(str(row["region_id"]), _changes(row, names, is_logarithmic, reach), matched_note(row))
+        for row, names in top
+        if names
     ]
+
+
+def matched_note(row: Row) -> str:
+    """Say at how many places a niche was compared with matched tissue, and when its q can hardly be small.
+
+    Empty where a table does not say.
+    """
+    n, own = row.get("n_moved"), row.get("own_matched_share")
+    if not is_known(n):
+        return ""
+    told = "its shape fits at no other place" if n == 0 else f"its shape was moved to {count(n)} other places"
+    text = f"Niche {row['region_id']}: {told}"
+    has_p = any(name.startswith("p_moved_") and is_known(value) for name, value in row.items())
+    if not has_p:
+        return f"{text}; too few, or too much of the domain is the niche itself, for a q."
+    text += f", so that no p or q can be below {p_value(1 / (1 + n))}"
+    if n < FEW_PLACES:
+        text += "; with so few places a large q says little"
+    if is_known(own) and own > LARGE_OWN_SHARE:
+        text += (
+            f"; {percent(own)} of the tissue that is as deep and as tumour-rich as it is the niche itself, which leaves "
+            "little to tell it from, so its q is large even where it differs as much as others do"
+        )
+    return f"{text}."
 
 
 def _changes(row: Row, names: Sequence[str], is_logarithmic: Mapping[str, bool], reach: float) -> list[Change]:
@@ -79,6 +126,7 @@ def _change(row: Row, name: str, is_logarithmic: bool, reach: float, q: Mapping[
         return round(50 + 48 * at / reach, 2)
 
     return Change(
+        name=name,
         channel=name_of(name),
         is_logarithmic=is_logarithmic,
         mean=number(row[f"mean_{name}"], 3),

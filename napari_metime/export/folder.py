@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from napari_metime.errors import MetimeError, OutputError
+from napari_metime.export.strict_json import read_small_json
 from napari_metime.recipe import Recipe, input_files
 from napari_metime.replacing import cannot_write
 
@@ -77,13 +77,7 @@ def written_at(folder: Path) -> datetime | None:
 
 def read_provenance(folder: Path) -> dict[str, Any] | None:
     """Return what stands in the provenance.json of results that we wrote; None where there is none of ours."""
-    path = folder / PROVENANCE_NAME
-    try:
-        if not path.is_file() or path.stat().st_size > MAX_PROVENANCE_BYTES:
-            return None
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
+    values = read_small_json(folder / PROVENANCE_NAME, MAX_PROVENANCE_BYTES)
     return values if isinstance(values, dict) and values.get("written_by") == WRITTEN_BY else None
 
 

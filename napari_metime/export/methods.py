@@ -149,7 +149,7 @@ def _normalised(ims: ImsRecipe) -> str:
     if ims.normalize == "none":
         return ", not normalised"
     by_ion = f"intensity of the ion at m/z {ims.reference_mz}"
-    divisor = by_ion if ims.normalize == "reference" else DIVISORS[ims.normalize]
+    divisor = by_ion if ims.normalize == "reference" else DIVISORS[ims.normalize].words
     return f", normalised to the {divisor} of each pixel (times median(f) / f, the median over tissue pixels)"
 
 

@@ -14,6 +14,14 @@ from napari_metime.section import DESCRIPTIVE_COLUMNS, SectionResult
 
 _SUPPRESSED = {"true": "suppressed", "false": "not suppressed", "undetermined": "suppression undetermined"}
 
+_GRADES = {
+    "desert": "few effectors around it, too",
+    "excluded": "effectors crowd around it and stay out",
+    "mixed": "between desert and excluded",
+    "undetermined": "too few effectors expected around it to say of which kind it is",
+}
+"""What a reader is told of each grade; the cut-offs are those of docs/niches.md."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -43,12 +51,12 @@ REGION_HEADINGS = (
     Heading("distance_to_margin_um", "To margin", "µm"),
 )
 CERTAINTY_HEADINGS = (
-    Heading("p_region_labelling", "p, plain labels"),
-    Heading("stability", "Overlap with other windows"),
+    Heading("p_region_labelling", "p, pure chance"),
+    Heading("stability", "Other windows", "overlap"),
     Heading("called_share", "Called when redrawn"),
     Heading("area_core_um2", "Core", "mm²"),
-    Heading("membership_mean", "Mean probability of its pixels"),
-    Heading("ring_to_core", "Ring to niche", "effectors per mm²"),
+    Heading("membership_mean", "Mean probability", "of its pixels"),
+    Heading("ring_to_core", "Around / in it", "effectors per mm²"),
     Heading("q_suppressed", "q, suppressed"),
     Heading("distance_to_lymphoid_um", "To lymphoid structure", "µm"),
 )
@@ -83,6 +91,20 @@ class Fact:
     value: str
     unit: str
     label: str
+
+
+def how_to_read(called: Sequence[Row]) -> str:
+    """Say what the words of the niches' sentences mean, of those words that occur; empty without a niche."""
+    if not called:
+        return ""
+    grades = dict.fromkeys(grade_of(row["grade"]) for row in called)
+    told = ["Ratio: effectors per cell in the niche over those in the rest"]
+    told += [f"{grade}: {_GRADES[grade]}" for grade in grades]
+    if any(row["suppressed"] == "true" for row in called):
+        told.append("suppressed: more suppressor cells per effector than in the rest")
+    if any(name.startswith("p_moved_") for name in called[0]):
+        told.append("matched: compared with tissue outside the niches that is as deep and as tumour-rich")
+    return f"{'; '.join(told)}."
 
 
 def facts_of(result: SectionResult, domain: Row, called: Sequence[Row]) -> list[Fact]:

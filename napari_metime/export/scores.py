@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from napari_metime.export.ions import MEMBER_MARK
 from napari_metime.export.words import MISSING, Row, interval, is_known, name_of, number, p_value, signed
-from napari_metime.section import axis_label
+from napari_metime.section import AXIS_PREFIX, axis_label
 
+MAX_MEMBERS = 4
+"""Members of an axis that are named beside it, of either sign. Our own choice."""
 _LEAST_REACH = 1.0
 """A drawn axis reaches at least to differences of 1 either way, so that a small one looks small."""
 
@@ -115,6 +118,36 @@ def scores_in_print(axes: pd.DataFrame, ratios: pd.DataFrame) -> Scores:
         ratios=[_measured(rows, ratio_reach) for rows in measured],
         not_measurable=[_not_measured(rows[0], "ratio") for rows in of_ratios if rows not in measured],
     )
+
+
+def axes_made_of(axes: pd.DataFrame, channels: pd.DataFrame) -> Mapping[str, str]:
+    """Say of what each scored axis is made, by its channel's name: "more L-Ornithine, less L-Arginine".
+
+    Parameters
+    ----------
+    axes, channels : rows of axes.csv, and of channels.csv, which have the sign of each member for its axis
+    """
+    if axes.empty or "pathway_sign" not in channels:
+        return {}
+    signs = dict(zip(channels["channel"].astype(str), channels["pathway_sign"].astype(str), strict=True))
+    scored = axes[axes["status"] == "scored"].drop_duplicates("axis")
+    return {
+        f"{AXIS_PREFIX}{axis}": _made_of(str(members).split(MEMBER_MARK), signs)
+        for axis, members in zip(scored["axis"], scored["members"], strict=True)
+    }
+
+
+def _made_of(members: Sequence[str], signs: Mapping[str, str]) -> str:
+    used_up = [name for name in members if signs.get(name, "").startswith("-")]
+    more = [name for name in members if name not in used_up]
+    parts = [f"{how} {_some(names)}" for how, names in (("more", more), ("less", used_up)) if names]
+    return ", ".join(parts)
+
+
+def _some(names: Sequence[str]) -> str:
+    named = ", ".join(map(name_of, names[:MAX_MEMBERS]))
+    left = len(names) - MAX_MEMBERS
+    return f"{named} and {left} more" if left > 0 else named
 
 
 def _grouped(table: pd.DataFrame, key: str) -> list[list[Row]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -35,14 +35,23 @@ MAX_NAME = 60
 """Longer names of channels are cut where a reader sees them. Our own choice."""
 LOW_OVERLAP = 0.5
 """A niche that overlaps less with what windows of other sizes find is told to. Our own choice."""
+
+
+class Divisor(NamedTuple):
+    """What intensities are divided by, in a sentence and short enough for the name of a layer."""
+
+    words: str
+    short: str
+
+
 DIVISORS = {
-    "tic": "total ion current",
-    "rms": "root mean square",
-    "median": "median intensity",
-    "reference": "intensity of one ion",
-    "table": "value in a table of factors",
+    "tic": Divisor("total ion current", "TIC"),
+    "rms": Divisor("root mean square", "RMS"),
+    "median": Divisor("median intensity", "median"),
+    "reference": Divisor("intensity of one ion", "reference ion"),
+    "table": Divisor("value in a table of factors", "table"),
 }
-"""What intensities are divided by, of the recipe's words."""
+"""Of the recipe's words for it."""
 Row = Mapping[str, Any]
 
 
@@ -103,6 +112,13 @@ def count(value: Any) -> str:
     return f"{value:,.0f}" if is_known(value) else MISSING
 
 
+def percent(share: float) -> str:
+    """Write a share of 1; what is there at all is never 0 %, and what is not everywhere never 100 %."""
+    if 0 < share < 0.005:
+        return "less than 1 %"
+    return f"{100 * share:.0f} %" if share >= 1 or share < 0.995 else "more than 99 %"
+
+
 def signed(value: Any) -> str:
     """Write a difference with its sign and two decimals."""
     return f"{value:+.2f}".replace("-", "−") if is_known(value) else MISSING
@@ -146,15 +162,15 @@ def niche_sentence(row: Row, *, effector: str = "", associated: str = "") -> str
     expected = row["expected_effector"]
     were = "was" if number(expected) == "1" else "were"
     limits = interval(row["rate_ratio_low"], row["rate_ratio_high"], ratio)
-    rate = f"ratio {ratio(row['rate_ratio'])}" + (f", {limits}" if limits else "")
+    rate = f"ratio {ratio(row['rate_ratio'])}" + (f", 95 % interval {limits}" if limits else "")
     kind = grade_of(row["grade"])
     kind = "grade undetermined" if kind == "undetermined" else kind
     suppressed = ", suppressed" if row["suppressed"] == "true" else ""
     overlap = row.get("stability")
     unsure = ""
     if is_known(overlap) and overlap < LOW_OVERLAP:
-        less = f"overlaps by only {ratio(overlap)} with what another window size finds"
-        unsure = f"; {less}" if overlap > 0 else "; lost with at least one other window size"
+        found_again = f"finds only part of it (overlap {ratio(overlap)} of 1)" if overlap > 0 else "does not find it"
+        unsure = f"; one of two more searches, with a narrower and a wider window, {found_again}"
     goes_with = f"; associated: {associated}" if associated else ""
     return (
         f"Niche {row['region_id']}: {area_mm2(row['area_um2'])} mm², {found} where {number(expected)} {were} expected "
@@ -249,15 +265,24 @@ def null_sentence(null: NicheNull | None) -> str:
         return ""
     parts = []
     if null.depth_slope_per_mm:
-        parts.append(f"per mm deeper their share is {number(math.exp(null.depth_slope_per_mm))} times as large")
+        per_mm = number(math.exp(null.depth_slope_per_mm))
+        parts.append(f"with each mm deeper in the domain their share is {per_mm} times as large")
     if null.clumping_sd > 0:
-        parts.append(f"they clump (log s.d. {number(null.clumping_sd)} over {number(null.clumping_scale_um)} µm)")
+        over = number(null.clumping_scale_um)
+        parts.append(f"they lie in clumps (over {over} µm, s.d. of the logarithm {number(null.clumping_sd)})")
     if not parts:
-        return "The effectors outside the niches lie like random labels of the cells, and that was the null."
+        return (
+            "Outside the niches effectors lie among the other cells as chance alone would put them; p says how often "
+            "chance gives a region as clear anywhere in the section."
+        )
     more = ""
     if null.dispersion > 1:
-        more = f" In a large region that gives {number(null.dispersion)} times the variance of random labels."
-    return f"The null was fitted to the effectors outside the niches: {', and '.join(parts)}.{more}"
+        times = number(null.dispersion)
+        more = f" Their number in a large region varies {times} times as much (variance) as by chance alone."
+    return (
+        f"Outside the niches effectors do not lie as chance alone would put them: {', and '.join(parts)}.{more} p says "
+        "how often cells that lie like that give a region as clear anywhere in the section."
+    )
 
 
 def headline(result: SectionResult) -> str:

@@ -42,9 +42,11 @@ def run_all(dock: StepperDock) -> None:
 
 
 def cancel(dock: StepperDock) -> None:
-    """Stop what runs."""
-    if dock.session.running is not None:
+    """Stop what runs, and say so in its step."""
+    step = dock.session.running
+    if step is not None:
         dock.bench.cancel()
+        dock.panels[step].say_cancelled()
 
 
 def save_project(dock: StepperDock) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
-from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_metime.gui import commands
 from napari_metime.gui.arriving.dropping import target_of
 from napari_metime.gui.arriving.drops import Drops, dropped_paths
 from napari_metime.gui.arriving.incoming import Incoming
@@ -24,7 +25,7 @@ from napari_metime.gui.panels.data import DataPanel
 from napari_metime.gui.panels.export import ExportPanel
 from napari_metime.gui.panels.metabolites import MetabolitesPanel
 from napari_metime.gui.panels.niches import NichesPanel
-from napari_metime.gui.panels.step_panel import StepPanel, looking
+from napari_metime.gui.panels.step_panel import StepPanel
 from napari_metime.gui.panels.tissue import TissuePanel
 from napari_metime.gui.running.bench import Bench, bench_of
 from napari_metime.gui.state.chain import STEPS, Step
@@ -32,7 +33,7 @@ from napari_metime.gui.state.ways import choose_way
 from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
 from napari_metime.gui.widgets.later import later
-from napari_metime.gui.widgets.style import style_sheet
+from napari_metime.gui.widgets.style import dress
 from napari_metime.gui.widgets.tab_order import order_tab_by_sight
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ PANELS: tuple[type[StepPanel], ...] = (
     ExportPanel,
 )
 MIN_WIDTH = 340
+MAX_FIRST_WIDTH, FIRST_SHARE = 480, 0.2
+"""How wide the dock is at first: this share of the window, between the two widths. Our own choice."""
+MARGIN = 4
 SETTLE_MS = 1000
 """How long docks may take to find their places; the view is fitted again to a canvas that changes meanwhile. Our own
 choice."""
@@ -67,16 +71,18 @@ class StepperDock(DockedWidget):
         self.bench = bench_of(napari_viewer)
         self.session = self.bench.session
         self.panels: dict[Step, StepPanel] = {panel.step: panel(self.bench) for panel in PANELS}
-        self.legend = Legend(self.session)
+        self.legend = Legend(self.session, self.bench.viewer.layers)
         self.incoming = Incoming(self.bench, self.take_file, self.open_next)
         self.drops = Drops(self)
         # The canvas has its size only once the docks have been laid out. A child, so that it ends with the dock.
         self._fit = QTimer(self, singleShot=True, interval=50)
         self._fit.timeout.connect(self.bench.fit_view)
+        self._seeing = QTimer(self, singleShot=True, interval=0)
+        self._seeing.timeout.connect(self.legend.refresh)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._build()
         self._connect(self.bench)
-        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        dress(self, self.bench.viewer.theme)
         self.bench.microscope.follow()
         add_keys(self)
         order_tab_by_sight(self)
@@ -103,13 +109,14 @@ class StepperDock(DockedWidget):
         for each, panel in self.panels.items():
             panel.set_open(each == step)
         # The new heights are known only after the layout has been redone.
-        later(self, lambda: self._scroll.ensureWidgetVisible(self.panels[step], 0, 0))
+        later(self, lambda: self._scroll_to_head(step))
 
     def refresh(self, step: str) -> None:
         """Show the session; ``all`` or one step."""
         for each, panel in self.panels.items():
             if step in ("all", each):
                 panel.refresh()
+                panel.settle()
         self.head.refresh()
         self.legend.refresh()
 
@@ -182,10 +189,11 @@ class StepperDock(DockedWidget):
         self.head = Head(self)
         steps = QWidget()
         column = QVBoxLayout(steps)
-        column.setContentsMargins(6, 4, 6, 4)
+        column.setContentsMargins(6, MARGIN, 6, MARGIN)
         column.setSpacing(6)
         for panel in self.panels.values():
             panel.open_requested.connect(self.open_step)
+            panel.cancel_requested.connect(partial(commands.cancel, self))
             if isinstance(panel, DataPanel):
                 panel.files_chosen.connect(self.take_files)
             column.addWidget(panel)
@@ -195,16 +203,12 @@ class StepperDock(DockedWidget):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(steps)
-        research = QLabel("For research use only")
-        looking(research, "dim")
-        research.setContentsMargins(10, 0, 10, 4)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(self.head)
         box.addWidget(self._scroll, 1)
         box.addWidget(self.legend)
-        box.addWidget(research)
         for line in self.findChildren(QLineEdit):
             line.setAcceptDrops(False)  # a file dropped on a field goes where all others go
 
@@ -216,16 +220,23 @@ class StepperDock(DockedWidget):
         session.changed.connect(self.refresh)
         session.refused.connect(self._on_refused)
         viewer.events.theme.connect(self._on_theme)
+        viewer.layers.events.connect(self._on_layers)
         viewer.canvas.events.size.connect(self._on_canvas_size)
         self.on_close(disconnecting(partial(session.changed.disconnect, missing_ok=True), self.refresh))
         self.on_close(disconnecting(partial(session.refused.disconnect, missing_ok=True), self._on_refused))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
+        self.on_close(disconnecting(viewer.layers.events.disconnect, self._on_layers))
         self.on_close(disconnecting(viewer.canvas.events.size.disconnect, self._on_canvas_size))
         self.on_close(self.incoming.end())
         self.on_close(bench.close)  # nothing runs on where nobody sees it
 
     def _on_progress(self, step: Step, fraction: float, text: str) -> None:
         self.panels[step].show_progress(fraction, text)
+
+    def _scroll_to_head(self, step: Step) -> None:
+        """Bring the head of a step to the top: what it answers, or asks, stands right below."""
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(self.panels[step].y() - MARGIN)
 
     def _on_refused(self, step: Step) -> None:
         """Bring an error into sight, wherever the stepper stands."""
@@ -238,6 +249,8 @@ class StepperDock(DockedWidget):
             later(self, partial(show_lower_dock, self.bench))  # layer and dock at once would keep the window waiting
             self._fit.start()
             self._settling.start()
+        if self.panels[step].is_open:
+            later(self, lambda: self._scroll_to_head(step))
         if step == "niches":  # also where all steps were run from another one: here stands what was found
             self.open_step("niches")
 
@@ -249,8 +262,13 @@ class StepperDock(DockedWidget):
         if self._settling.isActive():
             self._fit.start()
 
+    def _on_layers(self, event: Any) -> None:
+        """Let the legend follow what is in sight; of several changes at once, once."""
+        if event.type in ("inserted", "removed", "visible"):
+            self._seeing.start()
+
     def _on_theme(self) -> None:
-        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
+        dress(self, self.bench.viewer.theme)
         layers.follow_theme(self.bench.viewer)
 
 
@@ -260,7 +278,10 @@ def show_stepper(viewer: ViewerModel) -> StepperDock:
         if isinstance(widget, StepperDock):
             return widget
     dock = StepperDock(viewer)
-    viewer.window.add_dock_widget(dock, name=DOCK_NAME, area="right")
+    holder = viewer.window.add_dock_widget(dock, name=DOCK_NAME, area="right")
+    main = viewer.window._qt_window
+    width = min(max(int(FIRST_SHARE * main.width()), MIN_WIDTH), MAX_FIRST_WIDTH)
+    main.resizeDocks([holder], [width], Qt.Orientation.Horizontal)
     return dock
 
 

@@ -32,21 +32,28 @@ _TIE = 1e-9
 
 
 def contrast_rows(inputs: RegionInputs) -> pd.DataFrame:
-    """Return matched_log2fc_ and p_moved_ of each channel: a row per niche, then two empty ones (rest, domain).
+    """Return matched_log2fc_ and p_moved_ of each channel, and what they rest on: a row per niche, two empty ones below.
 
     matched_log2fc_X is log2 of the niche's mean over that of the tissue outside all niches, weighted to the same
     classes of depth and tumour fraction; for logarithmic channels the difference. p_moved_X compares the niche's mean
     normal score, its class's mean taken away, with that of the same shape elsewhere in the domain: shifted, turned and
     mirrored.
+
+    n_moved: at how many other places, of the channel with most of them, so that no p_moved_ is below 1 / (1 + n_moved).
+    own_matched_share: the share of the pixels of a niche's classes that are the niche itself, on average over its
+    pixels. That much of a difference goes away with the mean of the class: where it is large, p_moved_ hardly can be
+    small, whatever the difference.
     """
     n = inputs.niches.n_niches
     names = [f"{prefix}_{c.name}" for c in inputs.channels for prefix in ("matched_log2fc", "p_moved")]
-    columns = {name: np.full(n + 2, np.nan) for name in names}
+    columns = {name: np.full(n + 2, np.nan) for name in ("n_moved", "own_matched_share", *names)}
     if n:
         classes = _classes(inputs)
+        columns["own_matched_share"][:n] = [_own_share(classes, inputs.niches.labels == k + 1) for k in range(n)]
         for known, channels in by_pixels(inputs.area & (classes >= 0), inputs.channels):
             niches = [known & (inputs.niches.labels == k + 1) for k in range(n)]
             moved = [_placements(niche, known, inputs.grid.spacing_um) for niche in niches]
+            columns["n_moved"][:n] = np.fmax(columns["n_moved"][:n], [places.shape[0] for places in moved])
             for channel in channels:
                 columns[f"matched_log2fc_{channel.name}"][:n] = [
                     _matched_change(channel, niche, known, classes, inputs) for niche in niches
@@ -98,6 +105,15 @@ def _matched_change(
     if Quantity.of_channel(channel).scale == "absolute":
         return inside - outside
     return float(np.log2(inside / outside)) if inside > 0 and outside > 0 else np.nan
+
+
+def _own_share(classes: NDArray[np.intp], niche: NDArray[np.bool_]) -> float:
+    """Return the share that a niche has of its own classes, averaged over its pixels; NaN where no class is known."""
+    inside = classes[niche & (classes >= 0)]
+    if not inside.size:
+        return np.nan
+    of_class = np.bincount(classes[classes >= 0])
+    return float((np.bincount(inside, minlength=of_class.size) / np.maximum(of_class, 1))[inside].mean())
 
 
 def _left_of_classes(

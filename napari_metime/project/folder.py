@@ -22,10 +22,10 @@ from typing import Any
 
 from napari_metime import __version__
 from napari_metime.errors import OutputError, ProjectError
-from napari_metime.project.codec import Kinds, pack, unpack
+from napari_metime.project.codec import Kinds, Packed, pack, unpack
 from napari_metime.project.inputs import Found, InputFile, find_inputs, note_inputs, read_input
-from napari_metime.project.parts import check_parts, read_part, write_part
-from napari_metime.replacing import SCRATCH, cannot_write, replaced_file, replaced_folder
+from napari_metime.project.parts import check_parts, check_sizes, read_part, write_part
+from napari_metime.replacing import SCRATCH, cannot_write, replaced_file, replaced_folder, wait_for_disk
 from napari_metime.section import Progress, no_progress, share_of
 
 HEAD = "project.metime"
@@ -109,7 +109,7 @@ def save_project(
     OutputError
         The folder holds something else or what another window has saved there since, or cannot be written.
     ProjectError
-        A value is of no kind that can be kept.
+        A value is of no kind that can be kept, or there is more than could be opened again.
     Cancelled
         ``on_progress`` raised it; what was saved before is whole.
     """
@@ -123,6 +123,7 @@ def save_project(
     else:
         with replaced_folder(folder) as new:
             _write(project, new, folder, kinds, on_progress)
+        wait_for_disk(folder.parent)
     return folder
 
 
@@ -200,14 +201,14 @@ def _write(
     if (new / PARTS).is_symlink():  # what is deleted in it would be somebody else's
         raise OutputError(f"expected a folder {PARTS} in {folder}, found a link to another one; choose another name")
     known = set() if former is None else {name for name in former.results if _part(folder, name).is_file()}
+    wanted = {name: pack(value, kinds) for name, value in project.results.items() if name not in known}
+    packed = pack(project.state, kinds, apart={id(value): name for name, value in project.results.items()})
+    check_sizes((*wanted.values(), packed), [_part(folder, name) for name in project.results if name in known])
     try:
         (new / PARTS).mkdir(exist_ok=True)
-        wanted = [name for name in project.results if name not in known]
-        for number, name in enumerate(wanted):
+        for number, (name, result) in enumerate(wanted.items()):
             share = share_of(on_progress, 0.8 * number / len(wanted), 0.8 * (number + 1) / len(wanted))
-            _write_part(pack(project.results[name], kinds), new, name, share)
-        apart = {id(value): name for name, value in project.results.items()}
-        packed = pack(project.state, kinds, apart=apart)
+            _write_part(result, new, name, share)
         state = f"state-{uuid.uuid4().hex}"
         _write_part(packed, new, state, share_of(on_progress, 0.8, 0.9))
         before = {} if former is None else {each.path: each for each in former.inputs}
@@ -224,12 +225,13 @@ def _write(
         }
         if former is not None:
             _check_unchanged(folder, former.state)
-        with replaced_file(new / HEAD) as file:
+        with replaced_file(new / HEAD, outlasts_power=True) as file:
             file.write_text(json.dumps(head, indent=1), encoding="utf-8")
     except OSError as error:
-        if isinstance(error, OutputError):
+        cause = error.__cause__ if isinstance(error, OutputError) else error  # whatever file of it, it is the project
+        if not isinstance(cause, OSError):
             raise
-        raise cannot_write(folder, error) from error
+        raise cannot_write(folder, cause) from error
     _tidy(new, {state, *project.results}, set() if former is None else {former.state, *former.results})
 
 
@@ -241,8 +243,8 @@ def _check_unchanged(folder: Path, state: str) -> None:
         )
 
 
-def _write_part(packed: Any, folder: Path, name: str, on_progress: Progress) -> None:
-    with replaced_file(_part(folder, name)) as file:
+def _write_part(packed: Packed, folder: Path, name: str, on_progress: Progress) -> None:
+    with replaced_file(_part(folder, name), outlasts_power=True) as file:
         write_part(packed, file, on_progress=on_progress)
 
 

@@ -27,8 +27,8 @@ class InputFile:
     ----------
     path : where it was, absolute
     beside : the same place from the folder of the project; ``path`` where there is no such way
-    n_bytes, changed_ns : its size, and when it was changed last
-    digest : ``sha256:`` of all of it, or ``sha256-sampled:`` of pieces of a large one
+    n_bytes, changed_ns : its size, and when it was changed last; of a folder the sum and the newest of its files
+    digest : ``sha256:`` of all of it, ``sha256-sampled:`` of pieces of a large one, ``sha256-names:`` of a folder
     """
 
     path: str
@@ -102,18 +102,15 @@ def _note(path: Path, folder: Path, before: InputFile | None, on_progress: Progr
         return None
     try:
         status = path.stat()
+        files = _files_of(path) if path.is_dir() else [("", status.st_size, status.st_mtime_ns)]
     except OSError:
         return None
-    beside = _from(path, folder)
-    if before is not None and path.is_file() and (before.n_bytes, before.changed_ns) == (
-        status.st_size, status.st_mtime_ns
-    ):  # fmt: skip
-        return InputFile(str(path), beside, before.n_bytes, before.changed_ns, before.digest)
-    digest = _digest(path, on_progress)
-    if digest is None:
-        return None
-    n_bytes = status.st_size if path.is_file() else sum(size for _, size in _files_of(path))
-    return InputFile(str(path), beside, n_bytes, status.st_mtime_ns, digest)
+    n_bytes, changed_ns = sum(size for _, size, _ in files), max((changed for *_, changed in files), default=0)
+    if before is not None and (before.n_bytes, before.changed_ns) == (n_bytes, changed_ns):
+        digest: str | None = before.digest
+    else:
+        digest = _digest_of_folder(files) if path.is_dir() else _digest(path, on_progress)
+    return None if digest is None else InputFile(str(path), _from(path, folder), n_bytes, changed_ns, digest)
 
 
 def _is_input(path: Path) -> bool:
@@ -125,7 +122,7 @@ def _digest(path: Path, on_progress: Progress, *, n_bytes: int | None = None) ->
     """Return the checksum of an input; None where it cannot be read or is not of ``n_bytes``."""
     try:
         if path.is_dir():
-            return _digest_of_folder(path) if _is_input(path) else None
+            return _digest_of_folder(_files_of(path)) if _is_input(path) else None
         size = path.stat().st_size
         if n_bytes not in (None, size):
             return None
@@ -149,22 +146,31 @@ def _pieces(size: int) -> list[tuple[int, int]]:
     return [(last * number // (N_SAMPLES - 1), SAMPLE_BYTES) for number in range(N_SAMPLES)]
 
 
-def _digest_of_folder(path: Path) -> str:
+def _digest_of_folder(files: list[tuple[str, int, int]]) -> str:
     """Of an image that is a folder: the names and sizes of its files."""
     digest = hashlib.sha256()
-    for name, size in _files_of(path):
-        digest.update(f"{name}\0{size}\0".encode())
+    for name, size, _ in sorted(files):
+        digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
     return f"sha256-names:{digest.hexdigest()}"
 
 
-def _files_of(path: Path) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
-    for file in path.rglob("*"):
-        if len(found) == MAX_FILES_OF_IMAGE:
-            break
-        if file.is_file():
-            found.append((file.relative_to(path).as_posix(), file.stat().st_size))
-    return sorted(found)
+def _files_of(path: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of each file in a folder; of too many always the same ones, wherever it lies."""
+    found: list[tuple[str, int, int]] = []
+    waiting = [(path, "")]
+    while waiting:
+        folder, below = waiting.pop()
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((Path(entry.path), f"{below}{entry.name}/"))
+            elif entry.is_file():
+                status = entry.stat()
+                found.append((f"{below}{entry.name}", status.st_size, status.st_mtime_ns))
+                if len(found) == MAX_FILES_OF_IMAGE:
+                    return found
+    return found
 
 
 def _from(path: Path, folder: Path) -> str:

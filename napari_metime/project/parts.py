@@ -7,7 +7,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,30 @@ def write_part(packed: Packed, path: Path, *, on_progress: Progress) -> None:
                 npy.write_array(member, np.asarray(array), allow_pickle=False)
 
 
+def check_sizes(new: Iterable[Packed], known: Iterable[Path]) -> None:
+    """Refuse to save what could not be opened again; what is packed takes as many bytes as its arrays.
+
+    Parameters
+    ----------
+    known : files that are there from before; one that cannot be read counts for nothing
+
+    Raises
+    ------
+    ProjectError
+        There is more than the limits allow.
+    """
+    sizes = [sum(array.nbytes for array in packed.arrays) for packed in new]
+    for path in known:
+        with suppress(ProjectError):
+            sizes.append(_n_bytes(path))
+    if sum(sizes) > MAX_PROJECT_BYTES or max(sizes, default=0) > MAX_PART_BYTES:
+        raise ProjectError(
+            f"expected results of at most {MAX_PROJECT_BYTES >> 30} GB to save, no step with more than "
+            f"{MAX_PART_BYTES >> 30} GB, found {sum(sizes) / 2**30:.1f} GB, in one step {max(sizes) / 2**30:.1f} GB; "
+            "measure fewer metabolites in step 3, or save the recipe and export the results"
+        )
+
+
 def check_parts(paths: Iterable[Path]) -> None:
     """Compare what all files of a project claim to hold in sum with the limit; nothing is unpacked.
 
@@ -52,13 +76,16 @@ def check_parts(paths: Iterable[Path]) -> None:
     ProjectError
         It is more, or one of them is damaged.
     """
-    n_bytes = 0
-    for path in paths:
-        with _reading(path), zipfile.ZipFile(path) as file:
-            n_bytes += sum(each.file_size for each in file.infolist())
+    n_bytes = sum(map(_n_bytes, paths))
     if n_bytes > MAX_PROJECT_BYTES:
         limit = f"{MAX_PROJECT_BYTES >> 30} GB"
         raise ProjectError(f"expected at most {limit} in a project, found {n_bytes >> 30} GB; open another")
+
+
+def _n_bytes(path: Path) -> int:
+    """Return what a file claims to hold once it is unpacked."""
+    with _reading(path), zipfile.ZipFile(path) as file:
+        return sum(each.file_size for each in file.infolist())
 
 
 def read_part(path: Path) -> Packed:

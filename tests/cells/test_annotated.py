@@ -70,6 +70,15 @@ def test_columns_of_obs_may_hold_the_places(tmp_path: Path) -> None:
     assert "1 of 3 cells have no readable position and are left out" in cells.warnings
 
 
+def test_columns_of_obs_in_mm_are_read_as_um(tmp_path: Path) -> None:
+    def in_mm(file: Any, _: Any) -> None:
+        for axis in "xy":
+            file["obs"][f"{axis}_slide_mm"] = file["obs"][f"Pos {axis.upper()}"][:]
+
+    cells = read(write(tmp_path / "a.h5ad", in_mm), x="x_slide_mm", y="y_slide_mm")
+    assert (cells.unit, cells.x.tolist(), cells.y.tolist()) == ("um", [7000, 8000], [1000, 2000])
+
+
 def test_gates_and_nullable_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "cells.h5ad")
     gates = {"T": ("CD3+", "p < 0.9"), "rest": ("CD3-",)}

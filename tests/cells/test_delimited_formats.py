@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_metime.cells import propose_cell_gates
+from napari_metime.cells.columns import find_positions
 from napari_metime.cells.delimited_formats import FORMATS, recognise_format
 from napari_metime.cells.reading import read_delimited_cells as read_cell_table
 from napari_metime.errors import CellTableError
@@ -350,10 +351,36 @@ def test_names_of_qupath_that_r_has_changed_are_known(tmp_path: Path) -> None:
         assert (cells.x.tolist(), cells.area.tolist()) == ([1], [80])
 
 
-@pytest.mark.parametrize(("x", "y", "unit"), [("X mm", "Y mm", "mm"), ("x_nm", "y_nm", "nm"), ("x (mm)", "y_um", "mm")])
-def test_other_units_of_the_header_cannot_be_overruled(tmp_path: Path, x: str, y: str, unit: str) -> None:
-    with pytest.raises(CellTableError, match=rf"expected x and y in px or µm, found {unit} \('{x[0]}.*; write them in"):
-        read(tmp_path, f"{x},{y},type", "1,2,CD8\n", x=x, y=y, unit="um")
+@pytest.mark.parametrize(
+    ("x", "y", "area", "unit", "um"),
+    [
+        ("X mm", "Y mm", "Cell Area (mm²)", "mm", 1e3),
+        ("x_nm", "y_nm", "cell_area_nm2", "nm", 1e-3),
+        ("x_slide_mm", "y_slide_mm", "Cell.Area.mm.2", "mm", 1e3),
+        ("Centroid X [cm]", "Centroid Y [cm]", "Area cm^2", "cm", 1e4),
+    ],
+)
+def test_every_length_of_the_header_is_read_as_um(
+    tmp_path: Path, x: str, y: str, area: str, unit: str, um: float
+) -> None:
+    cells = read(tmp_path, f"{x},{y},{area},type", "1.5,-2,0.25,CD8\n")
+    assert cells.unit == "um"
+    assert (cells.x[0], cells.y[0], cells.area[0]) == pytest.approx((1.5 * um, -2 * um, 0.25 * um**2), rel=1e-12)
+    assert f"in µm ({unit} in the header)" in cells.note
+    with pytest.raises(CellTableError, match=rf"unit of the header, {unit} .*found cells.unit: px; leave cells.unit out"):
+        read(tmp_path, f"{x},{y},{area},type", "1.5,-2,0.25,CD8\n", unit="px")
+
+
+def test_places_in_um_are_taken_before_those_in_mm() -> None:
+    header = ["x_mm", "y_mm", "x_um", "y_um", "x_px", "y_px", "type"]
+    assert header[find_positions(header, x=None, y=None, unit=None)[0]] == "x_um"
+    assert header[find_positions([h for h in header if h[-2:] != "um"], x=None, y=None, unit=None)[0]] == "x_mm"
+
+
+@pytest.mark.parametrize(("x", "y", "told"), [("x (mm)", "y_um", "in one unit"), ("x_inch", "y_inch", "found inch")])
+def test_a_header_of_two_units_or_of_inches_is_refused(tmp_path: Path, x: str, y: str, told: str) -> None:
+    with pytest.raises(CellTableError, match=told):
+        read(tmp_path, f"{x},{y},type", "1,2,CD8\n", x=x, y=y)
 
 
 def test_names_of_gates_tell_their_columns(tmp_path: Path) -> None:

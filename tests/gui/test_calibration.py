@@ -49,7 +49,7 @@ def opened(dock, recipe_path, settle):
 def test_the_first_step_corrects_and_tells(opened, click, qtbot):
     lower = LowerDock(opened.bench)
     qtbot.addWidget(lower)
-    assert not lower.calibration.isVisibleTo(lower._stacks["Calibration"])  # words
+    assert not lower.calibration.isVisibleTo(lower._pages["Calibration"])  # words
     dataset = opened.session.value("data").dataset
     mz, intensity = pipeline.pixel_spectrum(dataset, 12, 12)
     locks = tuple(float(round(m, 4)) for m in np.sort(mz[np.argsort(intensity)[::-1][:8]]))
@@ -64,11 +64,11 @@ def test_the_first_step_corrects_and_tells(opened, click, qtbot):
     assert made.lock_mz.tolist() == list(locks)
     assert opened.session.value("data").dataset.mz_scale is not None
     assert made.note.rstrip(".") in opened.panels["data"].result.text()
-    assert lower.calibration.isVisibleTo(lower._stacks["Calibration"])
+    assert lower.calibration.isVisibleTo(lower._pages["Calibration"])
     assert lower.calibration.table.model().rowCount() == len(locks)
     opened.session.put("ims", "recalibrate", "none")
     click(opened, "data")
-    assert not lower.calibration.isVisibleTo(lower._stacks["Calibration"])
+    assert not lower.calibration.isVisibleTo(lower._pages["Calibration"])
 
 
 @pytest.mark.parametrize(("key", "value"), [("plane", 7), ("lock_mz", (-1.0,))])

@@ -75,14 +75,14 @@ def test_switching_to_types_recolours_the_cells_and_the_legend(dock, recipe_path
     settle(dock)
     click(dock, "cells", "align")
     layer, before = find(dock.bench.viewer, "cells"), find(dock.bench.viewer, "cells").face_color.copy()
-    assert not dock.legend.roles.isHidden()
+    assert not dock.legend.roles["effector"].isHidden()
     box = dock.panels["cells"].colour.box
     box.setCurrentIndex(1)
     box.activated.emit(1)
     assert dock.session.colour_by == "type"
     assert find(dock.bench.viewer, "cells") is layer
     assert not np.array_equal(layer.face_color, before)
-    assert dock.legend.roles.isHidden()
+    assert all(line.isHidden() for line in dock.legend.roles.values())
     assert not dock.legend.types.isHidden()
     assert [words for words, _ in dock.legend.types._shown] == list(dock.session.cell_types)[: len(TYPE_COLOURS)]
 
@@ -98,7 +98,7 @@ def test_an_unknown_unit_is_asked_for_and_nothing_is_read_before(dock, settle, w
     panel = dock.panels["cells"]
     dock.bench.look_at_cells(without_unit)
     settle(dock)
-    assert panel.unit.box.currentText() == "please choose…"
+    assert panel.unit.box.currentText() == "not known: choose"
     assert "not guessed" in panel.question.text()
     assert not panel.primary.isEnabled()
     assert panel.error.text() == ""

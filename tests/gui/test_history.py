@@ -205,9 +205,7 @@ def test_roles_of_another_column_cannot_be_taken_back(dock, recipe_path, settle,
     panel, session = dock.panels["cells"], dock.session
     panel._on_role("B cell", "suppressor")
     assert session.can_undo == "role of B cell"
-    session.put("cells", "type", "Other")
-    panel._type_line.setModified(True)
-    panel._on_type()
+    panel._on_column("type", "Other")
     settle(dock)
     proposed = session.get("cells", "roles")
     assert all(name.startswith("type ") for names in proposed.values() for name in names)

@@ -161,17 +161,18 @@ def test_grey_is_where_nothing_can_be_said_and_structures_have_layers(session):
     assert "membership" not in of
 
 
-@pytest.mark.parametrize("label", [None, 0, 1])
-def test_the_legend_names_the_regions_that_were_found(qapp, session, label):
-    result = session.value("niches")
-    labels = None if label is None else np.full_like(result.map.labels, label)
-    found = replace(result, map=replace(result.map, lymphoid=labels, hot_labels=labels))
-    shown = SimpleNamespace(
-        value={"niches": found}.get, colour_by="role", is_placing=False, outlined=None, cell_types=()
-    )
-    legend = Legend(shown)
-    assert [legend.lymphoid.isHidden(), legend.inflamed.isHidden()] == [label != 1] * 2
-    assert legend.roles.isHidden()  # no cells are in sight
+def test_the_legend_names_what_is_in_sight_and_nothing_else(qapp, viewer, session):
+    legend = Legend(session, viewer.layers)
+    assert not legend.coldness.isHidden()
+    assert not legend.roles["effector"].isHidden()
+    assert legend.lymphoid.isHidden()  # there are none
+    viewer.layers.insert(0, Labels(np.ones((3, 3), np.uint8), metadata={layers.KEY: "lymphoid structures"}))
+    for kind in ("cells", "coldness", "niches"):
+        layers.find(viewer, kind).visible = False
+    legend.refresh()
+    assert not legend.lymphoid.isHidden()
+    hidden = (legend.coldness, legend.not_assessable, *legend.roles.values(), *legend.grades.values())
+    assert all(line.isHidden() for line in hidden if line is not legend.not_assessable)
 
 
 def test_contrast_ignores_what_is_off_tissue_and_nan():

@@ -61,7 +61,7 @@ def by_row(lower: LowerDock) -> None:
 
 
 def by_curve(lower: LowerDock) -> None:
-    lower.tabs.setCurrentWidget(lower._stacks["Gradient"])
+    lower.tabs.setCurrentWidget(lower._pages["Gradient"])
     curve = lower.gradients._curves[0]
     i = int(np.flatnonzero(np.isfinite(curve.value))[0])
     lower.gradients._on_click(Click(lower.gradients.plot, curve.at_um[i], curve.value[i]))
@@ -219,16 +219,16 @@ def test_tabs_that_nobody_looks_at_are_filled_by_and_by(lower, qtbot):
     qtbot.addWidget(again)
     assert not any(map(again._is_filled, LATER))
     qtbot.waitUntil(lambda: all(map(again._is_filled, LATER)))
-    assert again.tabs.currentWidget() is again._stacks["Niches"]
-    assert again._stacks["Niches"].currentWidget() is again.niches
+    assert again.tabs.currentWidget() is again._pages["Niches"]
+    assert again._pages["Niches"].currentWidget() is again.niches
     again.bench.clear()  # words stand there at once
-    assert again._stacks["Niches"].currentWidget() is not again._views["Niches"]
+    assert again._pages["Niches"].currentWidget() is not again._views["Niches"]
 
 
 def test_a_tab_that_is_looked_at_is_filled_at_once(lower, qtbot):
     again = LowerDock(lower.bench)
     qtbot.addWidget(again)
-    again.tabs.setCurrentWidget(again._stacks["Gradient"])
+    again.tabs.setCurrentWidget(again._pages["Gradient"])
     assert [name for name in LATER if again._is_filled(name)] == ["Gradient"]
     assert len(again.gradients._curves) == 1
 

@@ -336,7 +336,7 @@ def odd_table(tmp_path) -> Path:
 
 
 def name_the_type_column(panel, qtbot, name: str) -> None:
-    line = panel.forms[1].editors["cells", "type"].line
+    line = panel.columns.editors["type"].line
     line.clear()
     qtbot.keyClicks(line, name)
     line.editingFinished.emit()

@@ -45,6 +45,7 @@ def test_the_change_is_that_from_tissue_as_deep() -> None:
     niche = disc(4, 18, 22) & inner
     image = np.where(niche, 12.0, np.where(inner, 4.0, 2.0))
     row, rest, whole = (contrast_rows(with_niche(niche, image[None], domain=domain)).iloc[k] for k in range(3))
+    assert 0 < row["own_matched_share"] < 1
     assert row["matched_log2fc_c0"] == pytest.approx(np.log2(3))
     assert rest.isna().all()
     assert whole.isna().all()
@@ -59,6 +60,15 @@ def test_a_raised_niche_is_more_than_any_other_place() -> None:
     row = contrast_rows(with_niche(niche, np.exp(noise))).iloc[0]
     assert row["p_moved_c0"] == 1 / (1 + MAX_PLACEMENTS)
     assert row["p_moved_c1"] > 1 / (1 + MAX_PLACEMENTS)
+
+
+def test_what_a_p_rests_on_is_told() -> None:
+    """One depth and tumour everywhere: of its like the niche has the share that it has of all; p has all its places."""
+    niche = disc(5)
+    inputs = with_niche(niche, np.random.default_rng(0).normal(size=(1, SIDE, SIDE)), "axis")
+    row = contrast_rows(replace(inputs, margin_um=np.full(niche.shape, np.nan))).iloc[0]
+    assert row["own_matched_share"] == pytest.approx(niche.mean())
+    assert row["n_moved"] == MAX_PLACEMENTS
 
 
 def test_p_is_even_for_niches_that_know_nothing_of_the_channel() -> None:
@@ -97,6 +107,6 @@ def test_without_niches_the_rows_are_empty() -> None:
     everywhere, flat = inputs.niches.domain, inputs.niches.coldness
     none = NicheMap(everywhere, everywhere, flat, flat, disc(0).astype(np.int32), np.empty(0), 1.0, "")
     table = contrast_rows(replace(inputs, niches=none))
-    assert list(table.columns) == ["matched_log2fc_c0", "p_moved_c0"]
-    assert table.shape == (2, 2)
+    assert list(table.columns) == ["n_moved", "own_matched_share", "matched_log2fc_c0", "p_moved_c0"]
+    assert table.shape == (2, 4)
     assert table.isna().all(axis=None)

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,15 +207,57 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path, results):
         save_project(_project(results), tmp_path / "locked" / "p", KNOWN)
 
 
-def test_a_full_disk_is_told_and_the_former_save_is_whole(saved, results, monkeypatch):
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+def _full(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(on_disk, "write_part", full)
-    with pytest.raises(OutputError, match="No space left"):
-        save_project(_project({**results, "c3": Result(np.arange(3))}), saved, KNOWN)
-    monkeypatch.undo()
+
+@pytest.mark.parametrize("at", ["write_part", "json.dumps", "os.fsync", "os.replace"])
+def test_a_full_disk_is_told_and_the_former_save_is_whole(saved, results, monkeypatch, at, tmp_path):
+    module = {"write_part": "napari_metime.project.folder."}.get(at, "")
+    more = _project({**results, "c3": Result(np.arange(3))})
+    with monkeypatch.context() as disk:
+        disk.setattr(f"{module}{at}", _full)
+        for folder in (saved, tmp_path / "new"):
+            with pytest.raises(OutputError) as told:
+                save_project(more, folder, KNOWN)
+            assert str(told.value).startswith(f"expected room for {folder}, found the disk full; ")
     assert set(load_project(saved, KNOWN).state["results"]) == {"a1", "b2"}
+    assert [each.name for each in tmp_path.iterdir()] == ["p"]
+    assert not list(saved.rglob(".metime.*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="which file is waited for is read there")
+def test_all_that_the_head_names_stands_on_the_disk_before_the_head_does(saved, results, monkeypatch):
+    done: list[str] = []
+    fsync, replace_ = os.fsync, os.replace
+
+    def note(handle: int) -> None:
+        done.append(f"on disk: {Path(os.readlink(f'/proc/self/fd/{handle}')).name}")
+        fsync(handle)
+
+    def move(source: Path, target: Path) -> None:
+        done.append(f"in place: {Path(target).name}")
+        replace_(source, target)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "replace", move)
+    save_project(_project({**results, "c3": Result(np.arange(3))}), saved, KNOWN)
+    state = f"{read_head(saved).state}.part"
+    assert done == [
+        *("on disk: c3.part", "in place: c3.part", "on disk: parts"),
+        *(f"on disk: {state}", f"in place: {state}", "on disk: parts"),
+        *(f"on disk: {HEAD}", f"in place: {HEAD}", "on disk: p"),
+    ]
+
+
+@pytest.mark.parametrize(("limit", "n_bytes"), [("MAX_PART_BYTES", 8 * 1000 - 1), ("MAX_PROJECT_BYTES", 2 * 8 * 1000)])
+def test_what_could_not_be_opened_again_is_not_saved(saved, results, monkeypatch, limit, n_bytes):
+    first = {**results, "c3": Result(np.arange(1000))}
+    save_project(_project(first), saved, KNOWN)
+    monkeypatch.setattr(f"napari_metime.project.parts.{limit}", n_bytes)
+    with pytest.raises(ProjectError, match=r"to save, .* found 0\.0 GB.*measure fewer metabolites"):
+        save_project(_project({**first, "d4": Result(np.arange(1000))}), saved, KNOWN)
+    assert set(read_head(saved).results) == set(first)
 
 
 def _change_head(folder: Path, **values: object) -> None:
@@ -370,6 +414,32 @@ def test_an_image_that_is_a_folder_is_known_by_its_files_and_other_folders_are_n
     assert (noted.path, noted.n_bytes) == (str(image), 6)
     (image / "0" / "0.1").write_bytes(b"1")
     assert not load_project(saved, KNOWN).inputs[0].is_same
+
+
+def test_a_folder_of_the_same_sizes_and_times_keeps_its_checksum_and_one_of_too_many_files_has_one_wherever_it_lies(
+    tmp_path, results, monkeypatch
+):
+    image = tmp_path / "image.zarr"
+    for row in range(3):
+        (image / "0" / str(row)).mkdir(parents=True)
+        for column in range(4):
+            (image / "0" / str(row) / str(column)).write_bytes(b"1" * (row + column))
+    (image / ".zattrs").write_text("{}")
+    monkeypatch.setattr("napari_metime.project.inputs.MAX_FILES_OF_IMAGE", 7)
+    saved = save_project(_project(results, image), tmp_path / "p", KNOWN)
+    scandir = os.scandir
+
+    @contextmanager
+    def backwards(path: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(path) as entries:
+            yield list(entries)[::-1]
+
+    monkeypatch.setattr(os, "scandir", backwards)
+    assert load_project(saved, KNOWN).inputs[0].is_same
+    noted = read_head(saved).inputs
+    monkeypatch.setattr("napari_metime.project.inputs._digest_of_folder", lambda *_: pytest.fail("it was made again"))
+    save_project(_project(results, image), saved, KNOWN)
+    assert read_head(saved).inputs == noted
 
 
 def test_a_copied_project_takes_the_file_with_the_right_checksum(with_input, tmp_path):

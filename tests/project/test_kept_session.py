@@ -19,6 +19,7 @@ from napari_metime.errors import ImzMLError, MetimeError, MissingFileError, Proj
 from napari_metime.gui.projects.keeping import KINDS, keep, relinked, restore
 from napari_metime.gui.state.chain import STEPS
 from napari_metime.gui.state.history import Change, History
+from napari_metime.gui.state.in_sight import InSight
 from napari_metime.gui.state.made import Outlined
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.gui.state.session import Session
@@ -365,7 +366,7 @@ def test_what_an_earlier_version_did_not_keep_is_as_at_the_start(session, tmp_pa
     found = Session()
     _restored(found, tmp_path / "q")
     assert _states(found) == _states(session)
-    assert found.in_sight == ()
+    assert found.in_sight == InSight()
 
 
 @pytest.mark.parametrize(
@@ -373,7 +374,7 @@ def test_what_an_earlier_version_did_not_keep_is_as_at_the_start(session, tmp_pa
     [
         *(("history", None), ("cells_note", 3), ("is_placing", True), ("values", {}), ("folder", 7)),
         *(("pairs_from", 7), ("types_of", ("cells.csv", None)), ("image_extent", (1.0, "x", None))),
-        *(("in_sight", (("channel", 3, True),)), ("colour_by", "mood"), ("cell_types", {"CD8": "many"})),
+        *(("in_sight", (("channel", "TIC", True),)), ("colour_by", "mood"), ("cell_types", {"CD8": "many"})),
         *(("history", History((Change("a", "roles", {}, what),))) for what in (None, {"effector": "CD8"})),
         *(("history", History((), (Change("a", what, {}, {}),))) for what in ("tissue", "pairs")),
     ],

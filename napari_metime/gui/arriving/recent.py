@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from napari_metime.errors import MetimeError
+from napari_metime.export.strict_json import read_small_json
 from napari_metime.replacing import replaced_file
 
 MAX_FILES = 8
@@ -41,12 +42,7 @@ def _file() -> Path:
 
 
 def _listed() -> list[Path]:
-    try:
-        with _file().open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        texts = json.loads(content) if len(content) <= MAX_BYTES else []
-    except (OSError, ValueError, RecursionError):
-        return []
+    texts = read_small_json(_file(), MAX_BYTES)
     if not isinstance(texts, list):
         return []
     return [Path(text) for text in texts if _is_path(text)][:MAX_FILES]

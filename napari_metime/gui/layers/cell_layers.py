@@ -21,43 +21,94 @@ DRAWN: tuple[Role, ...] = ("tumor", "other", "suppressor", "effector")
 CELL_SIZE_UM = 14.0
 CELL_OPACITIES: Mapping[Role, float] = {"effector": 1.0, "suppressor": 0.8, "tumor": 0.5, "other": 0.35}
 """The many must not cover the few, nor the niches below them."""
+OVER_MAPS: tuple[Role, ...] = ("effector", "suppressor")
+"""Whose cells lie over a map; the rest would hide it."""
+OUTSIDE_OPACITY = 0.25
+"""Of a cell outside the niche that is selected, as a share of what it would be."""
 TYPE_OPACITY, OTHER_TYPES_OPACITY = 0.85, 0.5
+LEAST_PX, NOTE_PT = 2, 8
+"""Of the screen: the least size of a cell, and of what is said of the layer on the canvas."""
 MANY = 100_000
 """Cells from which their edges are not smoothed: that more than halves the time to draw them."""
+MAX_DRAWN = 60_000
+"""Cells that are drawn at most: more keep a window without a graphics card waiting while it is panned."""
 
 
 def cells_layer(cells: CellTable, by: ColourBy, types: Sequence[str]) -> Points:
-    """Return the layer of all cells in section µm; ``types`` with the frequent ones first, which get the colours."""
+    """Return the layer of the cells in section µm; ``types`` with the frequent ones first, which get the colours."""
     rank = pd.Categorical(cells.role, categories=DRAWN)
-    # Later points are drawn over earlier ones: the few effectors must not vanish below the tumour.
-    order = np.argsort(rank.codes, kind="stable")
+    rows = drawn_rows(rank.codes)
     features = pd.DataFrame(
         {
-            "cell_id": cells.cell_id[order],
-            "type": pd.Categorical(cells.type)[order],
-            "role": rank[order],
+            "cell_id": cells.cell_id[rows],
+            "type": pd.Categorical(cells.type)[rows],
+            "role": rank[rows],
         }
     )
     colours = cell_colours(features, by, types)
-    return Points(
-        np.column_stack([cells.y, cells.x])[order],
-        name="cells",
+    is_part = len(rows) < cells.n_cells
+    layer = Points(
+        np.column_stack([cells.y, cells.x])[rows],
+        name=f"cells (showing {len(rows):,} of {cells.n_cells:,})" if is_part else "cells",
         features=features,
         face_color=colours,
         # A point of a few screen pixels is all border, however thin: grey, unless it has the face's colour.
         border_color=colours,
         size=CELL_SIZE_UM,
         border_width=0,
-        antialiasing=0 if cells.n_cells > MANY else 1,
-        canvas_size_limits=(1, 10_000),
-        metadata={KEY: "cells"},
+        antialiasing=0 if len(rows) > MANY else 1,
+        canvas_size_limits=(LEAST_PX, 10_000),
+        metadata={KEY: "cells", "rows": rows, "colours": colours, "region": None},
         **MICROMETRES,
     )
+    layer.name_overlay.visible, layer.name_overlay.font_size = is_part, NOTE_PT
+    layer.name_overlay.position = "bottom_left"
+    return layer
+
+
+def drawn_rows(rank: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+    """Return which cells are drawn, the highest rank last, over the others.
+
+    Of more than ``MAX_DRAWN`` a random part is, always the same one: of the highest rank as many as there are, up to
+    half of all, and of the others alike. Whatever is counted is counted of all.
+    """
+    order = np.argsort(rank, kind="stable")
+    if len(rank) <= MAX_DRAWN:
+        return order
+    chance = np.random.default_rng(0)
+    n_first = int((rank == rank.max()).sum())
+    n_kept = min(n_first, max(MAX_DRAWN // 2, MAX_DRAWN - (len(rank) - n_first)))
+    rest = chance.choice(len(rank) - n_first, MAX_DRAWN - n_kept, replace=False)
+    first = len(rank) - n_first + chance.choice(n_first, n_kept, replace=False)
+    return np.asarray(order[np.sort(np.concatenate([rest, first]))])
+
+
+def dress(layer: Points, *, over_map: bool, niche: int = 0) -> None:
+    """Show what a map below leaves room for, and the cells of a niche that is selected before all others."""
+    wish = (over_map, niche)
+    if layer.metadata.get("dress", (False, 0)) == wish:
+        return
+    layer.metadata["dress"] = wish
+    region = layer.metadata["region"]
+    inside = np.zeros(len(layer.data), dtype=bool) if region is None or not niche else region == niche
+    is_shown = layer.features["role"].isin(OVER_MAPS).to_numpy() | inside if over_map else np.ones_like(inside)
+    if not np.array_equal(layer.shown, is_shown):
+        layer.shown = is_shown
+    _paint(layer)
 
 
 def recolour(layer: Points, by: ColourBy, types: Sequence[str]) -> None:
     """Colour the cells of a layer anew."""
-    colours = cell_colours(layer.features, by, types)
+    layer.metadata["colours"] = cell_colours(layer.features, by, types)
+    _paint(layer)
+
+
+def _paint(layer: Points) -> None:
+    colours, region = layer.metadata["colours"], layer.metadata["region"]
+    _, niche = layer.metadata.get("dress", (False, 0))
+    if niche and region is not None:
+        colours = colours.copy()
+        colours[region != niche, 3] *= OUTSIDE_OPACITY
     # Each of the two is told twice, and each time all of a million points are drawn anew.
     with layer.events.face_color.blocker(), layer.events.border_color.blocker():
         layer.face_color, layer.border_color = colours, colours

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from napari_metime.export.colours import DIVERGING_COLOURS
 from napari_metime.export.images import contrast_limits
+from napari_metime.export.words import DIVISORS
 from napari_metime.section import Channel
 
 UNITS = {"ratio": "log₂ ratio", "axis": "z"}
-DIVISORS = {"tic": "TIC", "rms": "RMS", "median": "median", "reference": "reference ion", "table": "table"}
-"""What an intensity is divided by, short enough for the name of a layer."""
-
 DIVERGING_PERCENTILES = (5, 95)
 """Between which a ratio or score is told by its colour: a pixel that an ion is missing from by chance lies outside."""
 TITLE_PT, LONG_TITLE_PT, LONG_TITLE = 10, 8, 44
@@ -109,7 +107,7 @@ def unit_of(channel: Channel, normalize: str) -> str:
 
 def intensity_unit(normalize: str) -> str:
     """Return the unit of an ion image by the recipe's word for what intensities are divided by."""
-    return f"intensity / {DIVISORS[normalize]}" if normalize in DIVISORS else "intensity"
+    return f"intensity / {DIVISORS[normalize].short}" if normalize in DIVISORS else "intensity"
 
 
 def rgba_of(image: NDArray[np.float32], look: Look) -> NDArray[np.uint8]:

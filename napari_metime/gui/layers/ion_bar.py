@@ -20,8 +20,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
-from napari_metime.gui.layers.ion_layers import SLOTS, Slot
-from napari_metime.gui.running.ions import Ions, IonWindow
+from napari_metime.gui.running.ions import Ions
+from napari_metime.gui.state.in_sight import SLOTS, IonWindow, Slot
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.colours import SLOT_COLOURS
 from napari_metime.gui.widgets.editors import PlainSpinBox, ignore_wheel

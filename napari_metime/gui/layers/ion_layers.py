@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
@@ -16,16 +16,23 @@ from napari_metime.gui.layers.channel_look import explain, title_of
 from napari_metime.gui.layers.layers import KEY
 from napari_metime.gui.layers.normalizing import known_tissue
 from napari_metime.gui.layers.sight import bring_into_sight
+from napari_metime.gui.state.in_sight import Slot
 from napari_metime.gui.state.made import Opened
 from napari_metime.gui.state.session import Session
 
-Slot = Literal["one", "red", "green", "blue"]
-SLOTS: tuple[Slot, ...] = ("one", "red", "green", "blue")
 KEPT_COLORMAPS = ("cyan", "magenta", "yellow", "bop orange", "bop purple")
 
 
 def show_ion(
-    viewer: ViewerModel, session: Session, slot: Slot, image: NDArray[np.float32], named: str, unit: str, *, alone: bool
+    viewer: ViewerModel,
+    session: Session,
+    slot: Slot,
+    image: NDArray[np.float32],
+    named: str,
+    unit: str,
+    *,
+    alone: bool,
+    comes_into_sight: bool = True,
 ) -> None:
     """Show an ion image in the layer of its slot, which is used again for the next one.
 
@@ -36,6 +43,7 @@ def show_ion(
     named : what the ion is called
     unit : of its intensities, which stays with the layer: the settings may change
     alone : whether the one ion is in sight, or the three colours
+    comes_into_sight : else it is only there; what is in sight stays
     """
     opened: Opened = session.value("data")
     is_found = bool((image > 0).any())
@@ -61,7 +69,7 @@ def show_ion(
         layers.put(viewer, layer)
     layer.metadata.update(limits=limits, of=title, unit=unit)
     explain(layer, title, is_found=is_found, has_others=slot != "one")
-    if not layer.visible:
+    if comes_into_sight and not layer.visible:
         show_mode(viewer, alone=alone)
 
 
@@ -92,23 +100,46 @@ def keep_ion(viewer: ViewerModel, layer: Layer | None, name: str, named: str) ->
     """
     if not isinstance(layer, Image):
         return
-    unit = layer.metadata["unit"]
-    used = [other.colormap.name for other in viewer.layers if other.metadata.get(KEY) == "kept"]
-    kept = Image(
-        layer.data,
-        colormap=min(KEPT_COLORMAPS, key=used.count),
-        blending="additive",
-        contrast_limits=layer.contrast_limits,
-        visible=layer.blending == "additive",
-        metadata={KEY: "kept", "channel": name, "unit": unit},
-        scale=layer.scale,
-        translate=layer.translate,
-        **layers.MICROMETRES,
-    )
-    explain(kept, title_of(named, unit), has_others=True)
+    placed = {"scale": layer.scale, "translate": layer.translate, **layers.MICROMETRES}
+    is_beside = layer.blending == "additive"
+    limits = (float(layer.contrast_limits[0]), float(layer.contrast_limits[1]))
+    kept = _kept_layer(viewer, layer.data, name, named, layer.metadata["unit"], limits, placed, is_visible=is_beside)
     layers.put(viewer, kept)
     if kept.visible:
         layers.activate(viewer, kept)
+
+
+def keep_again(
+    viewer: ViewerModel, session: Session, name: str, image: NDArray[np.float32], named: str, unit: str
+) -> None:
+    """Give an ion that was kept before a coloured layer of its own again; what is in sight stays."""
+    placed, limits = layers.on_grid(session.value("data").dataset.grid), contrast_limits(image, _inside(session))
+    layers.put(viewer, _kept_layer(viewer, image, name, named, unit, limits, placed, is_visible=False))
+
+
+def _kept_layer(
+    viewer: ViewerModel,
+    image: NDArray[np.float32],
+    name: str,
+    named: str,
+    unit: str,
+    limits: tuple[float, float],
+    placed: Mapping[str, Any],
+    *,
+    is_visible: bool,
+) -> Image:
+    used = [other.colormap.name for other in viewer.layers if other.metadata.get(KEY) == "kept"]
+    kept = Image(
+        image,
+        colormap=min(KEPT_COLORMAPS, key=used.count),
+        blending="additive",
+        contrast_limits=limits,
+        visible=is_visible,
+        metadata={KEY: "kept", "channel": name, "unit": unit},
+        **placed,
+    )
+    explain(kept, title_of(named, unit), has_others=True)
+    return kept
 
 
 def images_in_sight(viewer: ViewerModel, names: Mapping[Slot, str]) -> dict[str, NDArray[np.float32]]:

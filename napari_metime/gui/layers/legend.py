@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPaintEvent
@@ -12,7 +13,7 @@ from superqt import QElidingLabel, QFlowLayout
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.words import plural
 from napari_metime.gui.layers.cell_layers import type_colours
-from napari_metime.gui.state.made import Aligned
+from napari_metime.gui.layers.frame import KEY
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.colours import (
     LEFT_OUT_COLOUR,
@@ -22,69 +23,89 @@ from napari_metime.gui.widgets.colours import (
 )
 from napari_metime.section import NicheResult
 
+if TYPE_CHECKING:
+    from napari.components import LayerList
+
+
+RESEARCH = "For research use only"
+GAP = 10
+"""Between two entries, in px of the screen: a part of each, so that one that is hidden takes no room."""
+ROLE_WORDS = {"tumor": "tumour"}
+
 
 class Legend(QWidget):
-    """Roles or types, grades, what is left out and coldness, each once there is something of it in the layers."""
+    """Roles or types, grades, what is left out and coldness: of each what is in sight on the canvas."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, layers: LayerList) -> None:
         super().__init__()
-        self._session = session
-        words = {"tumor": "tumour"}
-        self.roles = _line([(words.get(role, role), colour) for role, colour in ROLE_COLOURS.items()])
+        self._session, self._layers = session, layers
         self.types = TypeGrid()
-        self.grades = {grade: _line([(f"{grade} niche", colour)]) for grade, colour in GRADE_COLOURS.items()}
-        self.left_out = _line([("left out", LEFT_OUT_COLOUR)])
-        self.lymphoid = _line([("lymphoid structure", LYMPHOID_COLOUR)])
-        self.inflamed = _line([("inflamed region", ROLE_COLOURS["effector"])])
+        self.roles = {role: entry(ROLE_WORDS.get(role, role), colour) for role, colour in ROLE_COLOURS.items()}
+        self.grades = {grade: entry(f"{grade} niche", colour) for grade, colour in GRADE_COLOURS.items()}
+        self.lymphoid = entry("lymphoid structure", LYMPHOID_COLOUR)
+        self.inflamed = entry("inflamed region", ROLE_COLOURS["effector"])
+        self.left_out = entry("left out", LEFT_OUT_COLOUR)
         self.coldness = ColdnessBar()
-        outlines = QFlowLayout()
-        outlines.setContentsMargins(0, 0, 0, 0)
-        outlines.setHorizontalSpacing(10)
-        outlines.setVerticalSpacing(4)
-        for widget in (*self.grades.values(), self.lymphoid, self.inflamed, self.left_out):
-            outlines.addWidget(widget)
+        self.not_assessable = entry("not assessable", NOT_ASSESSABLE_COLOUR)
+        research = QLabel(RESEARCH)
+        research.setProperty("look", "legend")
+        rows = QFlowLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setHorizontalSpacing(0)
+        rows.setVerticalSpacing(2)
+        outlines = (*self.grades.values(), self.lymphoid, self.inflamed, self.left_out)
+        for widget in (*self.roles.values(), *outlines, self.coldness, self.not_assessable, research):
+            rows.addWidget(widget)
         box = QVBoxLayout(self)
-        box.setContentsMargins(10, 6, 10, 4)
-        box.setSpacing(4)
-        box.addWidget(self.roles)
+        box.setContentsMargins(10, 4, 10, 4)
+        box.setSpacing(2)
         box.addWidget(self.types)
-        box.addLayout(outlines)
-        box.addWidget(self.coldness)
+        box.addLayout(rows)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what there is in the layers."""
-        aligned: Aligned | None = self._session.value("align")
-        niches: NicheResult | None = self._session.value("niches")
+        """Show what is in sight."""
+        session = self._session
+        seen = {layer.metadata.get(KEY) for layer in self._layers if layer.visible}
+        niches: NicheResult | None = session.value("niches")
         found = set() if niches is None else {grade_of(g) for g in niches.regions["grade"][: niches.map.n_niches]}
-        by_type = self._session.colour_by == "type"
-        shows_cells = aligned is not None or self._session.is_placing
-        self.roles.setVisible(shows_cells and not (by_type and aligned is not None))
-        self.types.setVisible(aligned is not None and by_type)
-        if aligned is not None and by_type:
-            self.types.show_types(list(self._session.cell_types))
-        for grade, widget in self.grades.items():
-            widget.setVisible(grade in found)
-        self.coldness.setVisible(niches is not None and bool(niches.map.assessable.any()))
-        structures = None if niches is None else niches.map.lymphoid
-        inflamed = None if niches is None else niches.map.hot_labels
-        for line, labels in ((self.lymphoid, structures), (self.inflamed, inflamed)):
-            line.setVisible(labels is not None and bool(labels.any()))
-        has_left_out = self._session.outlined is not None and bool(self._session.outlined.left_out.any())
-        self.left_out.setVisible(has_left_out)
-        self.setVisible(shows_cells or niches is not None or has_left_out)
+        by_type = session.colour_by == "type" and "cells" in seen
+        for role, line in self.roles.items():
+            shows = "cells" in seen or "cells to align" in seen
+            line.setVisible(shows and not by_type and role in self._roles_here())
+        self.types.setVisible(by_type)
+        if by_type:
+            self.types.show_types(list(session.cell_types))
+        for grade, line in self.grades.items():
+            line.setVisible("niches" in seen and grade in found)
+        kinds = {
+            "lymphoid structures": self.lymphoid,
+            "inflamed regions": self.inflamed,
+            "coldness": self.coldness,
+            "not assessable": self.not_assessable,
+        }
+        for kind, line in kinds.items():
+            line.setVisible(kind in seen)
+        has_left_out = session.outlined is not None and bool(session.outlined.left_out.any())
+        self.left_out.setVisible(has_left_out and "left out" in seen)
+
+    def _roles_here(self) -> set[str]:
+        """Return what the types of this section count as; all where nobody knows them yet."""
+        roles = self._session.get("cells", "roles")
+        role_of = {name: role for role, names in roles.items() for name in names}
+        return {role_of.get(name, "other") for name in self._session.cell_types} or set(ROLE_COLOURS)
 
 
-def _line(entries: list[tuple[str, str]]) -> QWidget:
+def entry(words: str, colour: str) -> QWidget:
+    """Return a patch of a colour with its words."""
     whole = QWidget()
     box = QHBoxLayout(whole)
-    box.setContentsMargins(0, 0, 0, 0)
+    box.setContentsMargins(0, 0, GAP, 0)
     box.setSpacing(4)
-    for words, colour in entries:
-        box.addWidget(Swatch(colour))
-        box.addWidget(QLabel(words))
-        box.addSpacing(6)
-    box.addStretch(1)
+    label = QLabel(words)
+    label.setProperty("look", "legend")
+    box.addWidget(Swatch(colour))
+    box.addWidget(label)
     return whole
 
 
@@ -113,6 +134,7 @@ class TypeGrid(QWidget):
             item.widget().deleteLater()
         for i, (words, colour) in enumerate(entries):
             label = QElidingLabel(words)
+            label.setProperty("look", "legend")
             label.setToolTip(words)
             self._grid.addWidget(Swatch(colour), i // 2, 2 * (i % 2))
             self._grid.addWidget(label, i // 2, 2 * (i % 2) + 1)
@@ -124,7 +146,7 @@ class Swatch(QWidget):
     def __init__(self, colour: str) -> None:
         super().__init__()
         self._colour = QColor(colour)
-        self.setFixedSize(11, 11)
+        self.setFixedSize(10, 10)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the patch."""
@@ -137,26 +159,22 @@ class Swatch(QWidget):
 
 
 class ColdnessBar(QWidget):
-    """The scale of coldness between words, and the grey of what cannot be said."""
+    """The scale of coldness between its words."""
 
     def __init__(self) -> None:
         super().__init__()
         box = QHBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
+        box.setContentsMargins(0, 0, GAP, 0)
         box.setSpacing(4)
-        box.addWidget(QLabel("as expected"))
-        box.addWidget(_Gradient(), 1)
-        box.addWidget(QLabel("cold"))
-        box.addSpacing(6)
-        box.addWidget(Swatch(NOT_ASSESSABLE_COLOUR))
-        box.addWidget(QLabel("not assessable"))
+        for part in (QLabel("as expected"), _Gradient(), QLabel("cold")):
+            part.setProperty("look", "legend")
+            box.addWidget(part)
 
 
 class _Gradient(QWidget):
     def __init__(self) -> None:
         super().__init__()
-        self.setFixedHeight(11)
-        self.setMinimumWidth(24)
+        self.setFixedSize(48, 10)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -34,6 +34,16 @@ class Neighbours(QObject):
         self._queue: deque[Path] = deque()
         self._reading = False
         self.paths: list[Path] = []
+        self._placed: set[Path] = set()
+
+    @property
+    def shown(self) -> tuple[Path, ...]:
+        """The files beside the section, those on their way among them, without those whose layer a person removed."""
+        viewer = self._viewer()
+        return tuple(
+            path for path in self.paths
+            if path not in self._placed or (viewer is not None and layers.find(viewer, "neighbour", str(path)))
+        )  # fmt: skip
 
     def open(self, path: Path) -> None:
         """Show a file beside the section, once that is open."""
@@ -59,7 +69,7 @@ class Neighbours(QObject):
         """Start over for another section."""
         self._runner.cancel()
         self._queue.clear()
-        self._reading, self.paths = False, []
+        self._reading, self.paths, self._placed = False, [], set()
 
     def close(self) -> None:
         """Stop and wait until no thread is left."""
@@ -84,6 +94,7 @@ class Neighbours(QObject):
         if offset_um is None:
             offset_um, how = (0.0, _right_of(viewer, first)), "beside, as its place on the slide is not known"
         layers.show_neighbour(viewer, found, path, offset_um)
+        self._placed.add(path)
         self._session.tell(f"{path.name}: shown {how}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Vectors
 from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_C
 from napari_metime.export.images import contrast_limits
 from napari_metime.gui.layers.channel_look import explain
 from napari_metime.gui.layers.frame import KEY
+from napari_metime.gui.layers.outlines import badges, outline_layer
 from napari_metime.gui.widgets.colours import LYMPHOID_COLOUR, NOT_ASSESSABLE_COLOUR
 from napari_metime.section import NicheMap, NicheResult
 
@@ -25,9 +26,10 @@ NICHE_KINDS = (
     "p_local",
     "q_local",
     "membership",
-    "niches",
     "lymphoid structures",
     "inflamed regions",
+    "niches",
+    "niche numbers",
 )
 """Every kind of layer that this step makes; what it did not find has none."""
 NICHE_MAPS = NICHE_KINDS[:5]
@@ -38,8 +40,6 @@ MAP_TITLES = {
     "q_local": "local q (−log₁₀)",
     "membership": "probability of a cold region",
 }
-FADED = "A8"
-"""How opaque a niche is while another one is selected, as the last two digits of a colour."""
 LEAST_P = 1e-12
 """A smaller p is shown as this one."""
 
@@ -51,21 +51,35 @@ def niche_layers(result: NicheResult, placed: Mapping[str, Any]) -> list[Layer]:
     ----------
     placed : where an image of the grid lies
     """
-    found = result.map
+    found, niches = result.map, masks_of(result.map.labels)
+    colours = niche_colours(result.regions)
     made: list[Layer | None] = [
-        _regions("not assessable", found.domain & ~found.assessable, NOT_ASSESSABLE_COLOUR, placed, is_filled=True),
+        _not_assessable(found.domain & ~found.assessable, placed),
         _coldness(found, placed),
         _evidence("p_local", found.p_local, placed),
         _evidence("q_local", found.q_local, placed),
         _membership(found, placed),
-        _niches(result, placed),
-        _regions("lymphoid structures", found.lymphoid, LYMPHOID_COLOUR, placed),
-        _regions("inflamed regions", found.hot_labels, ROLE_COLOURS["effector"], placed),
+        _outlines("lymphoid structures", found.lymphoid, LYMPHOID_COLOUR, placed),
+        _outlines("inflamed regions", found.hot_labels, ROLE_COLOURS["effector"], placed),
+        outline_layer("niches", niches, colours, placed["scale"]),
+        badges("niche numbers", niches, colours, placed),
     ]
     layers = [layer for layer in made if layer is not None]
     for layer in layers:
-        layer.visible = layer.metadata[KEY] in ("not assessable", "coldness", "niches")
+        layer.visible = layer.metadata[KEY] in ("not assessable", "coldness", "niches", "niche numbers")
     return layers
+
+
+def masks_of(labels: NDArray[Any]) -> dict[int, NDArray[np.bool_]]:
+    """Return the pixels of each label but 0."""
+    return {int(label): labels == label for label in np.unique(labels) if label}
+
+
+def niche_colours(regions: pd.DataFrame) -> dict[int, str]:
+    """Return the colour of each niche, by its grade; ``regions`` are the rows of regions.csv."""
+    rows = regions[regions["kind"] == "niche"]
+    labels, grades = rows["region_id"].astype(int).tolist(), rows["grade"].tolist()
+    return {label: GRADE_COLOURS[grade_of(grade)] for label, grade in zip(labels, grades, strict=True)}
 
 
 def label_colours(colours: Mapping[int, str]) -> DirectLabelColormap:
@@ -81,13 +95,6 @@ def as_bytes(labels: NDArray[Any]) -> NDArray[Any]:
     For each type of number napari compiles anew how its colours are looked up, which takes half a second.
     """
     return labels.astype(np.uint8 if labels.max(initial=0) <= np.iinfo(np.uint8).max else np.int32)
-
-
-def niche_colours(features: pd.DataFrame, selected: int = 0) -> DirectLabelColormap:
-    """Return the colours of the niches by their grades; where one is selected, the others are paler."""
-    grades = dict(zip(features["index"].astype(int), features["grade"], strict=True))
-    pale = {label: FADED if selected not in (0, label) else "FF" for label in grades}
-    return label_colours({label: GRADE_COLOURS[grade_of(grade)] + pale[label] for label, grade in grades.items()})
 
 
 def _coldness(found: NicheMap, placed: Mapping[str, Any]) -> Image:
@@ -124,31 +131,18 @@ def _image(
     return layer
 
 
-def _niches(result: NicheResult, placed: Mapping[str, Any]) -> Labels:
-    rows = result.regions[result.regions["kind"] == "niche"]
-    # napari's status bar writes every feature of what lies below the mouse, and widens the window for a long line.
-    features = rows[["grade"]].assign(index=rows["region_id"].astype(int)).reset_index(drop=True)
-    layer = Labels(
-        as_bytes(result.map.labels),
-        name="niches",
-        features=features,
-        colormap=niche_colours(features),
-        opacity=1.0,
-        metadata={KEY: "niches"},
-        **placed,
-    )
-    layer.contour = 1
-    return layer
+def _not_assessable(mask: NDArray[np.bool_], placed: Mapping[str, Any]) -> Labels | None:
+    """Fill where nothing can be said; None where there is no such place."""
+    if not mask.any():
+        return None
+    colours = label_colours({1: NOT_ASSESSABLE_COLOUR})
+    kind = "not assessable"
+    return Labels(mask.astype(np.uint8), name=kind, colormap=colours, opacity=1.0, metadata={KEY: kind}, **placed)
 
 
-def _regions(
-    kind: str, labels: NDArray[Any] | None, colour: str, placed: Mapping[str, Any], *, is_filled: bool = False
-) -> Labels | None:
-    """Show regions in one colour; None where there are none."""
+def _outlines(kind: str, labels: NDArray[Any] | None, colour: str, placed: Mapping[str, Any]) -> Vectors | None:
+    """Outline regions in one colour; None where there are none."""
     if labels is None or not labels.any():
         return None
-    whole = as_bytes(labels)
-    colours = {int(label): colour for label in np.unique(whole) if label}
-    layer = Labels(whole, name=kind, colormap=label_colours(colours), metadata={KEY: kind}, **placed)
-    layer.contour = 0 if is_filled else 1
-    return layer
+    masks = masks_of(labels)
+    return outline_layer(kind, masks, dict.fromkeys(masks, colour), placed["scale"])

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_metime.alignment.transform_files import Format
 from napari_metime.alignment.transforms import FEWEST
+from napari_metime.export.words import plural
 from napari_metime.gui.panels.landmark_block import LandmarkBlock
 from napari_metime.gui.panels.microscopy_block import MicroscopyBlock
 from napari_metime.gui.panels.refine_block import RefineBlock
@@ -114,8 +115,8 @@ class AlignPanel(StepPanel):
         row.addWidget(self.extra.widget(), 1)
         return whole
 
-    def _build_outcome(self, box: QVBoxLayout) -> None:
-        super()._build_outcome(box)
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add what can be done with an alignment."""
         self.save = QPushButton("Save transform…")
         looking(self.save, "link")
         self.save.setToolTip("Write the matrix for QuPath, ITK and others")
@@ -124,6 +125,21 @@ class AlignPanel(StepPanel):
         self.refine = RefineBlock(self.bench)
         self.refine_fold = Fold("Refine by the images", self.refine)
         box.addWidget(self.refine_fold)
+
+    def asks(self) -> bool:
+        """Whether pairs are being set, or the image wants its scale."""
+        return self.session.is_placing or self.bench.microscope.asks_scale
+
+    def settings_in_words(self) -> str:
+        """Name the way, what it takes and the image."""
+        way = way_of(self.session.get("align"))
+        told = [self.way.in_words()]
+        if way == "landmarks":
+            told += [plural(len(self.session.pairs.placed), "pair"), self.transform.in_words()]
+        elif way == "path":
+            told.append(self.file.in_words())
+        image = self.session.get("microscopy", "path")
+        return " · ".join([*told, f"image {image.name}"] if image is not None else told)
 
     def can_run(self) -> bool:
         """Whether there is something to align, and, by landmarks, a fit."""

@@ -7,13 +7,15 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
+from napari_metime.cells import NO_RULE, UNASSIGNED
+from napari_metime.gui.panels.columns_block import ColumnsBlock, missing_columns
 from napari_metime.gui.panels.step_panel import StepPanel, restyle, say, wrapped
 from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.running.words import NO_EFFECTOR
-from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor, TextEditor
+from napari_metime.gui.running.words import NO_EFFECTOR, listed
+from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor
 from napari_metime.gui.widgets.forms import Row, field_of
 from napari_metime.gui.widgets.role_table import RoleTable, Types, roles_in_words
-from napari_metime.gui.widgets.rows import labelled
+from napari_metime.gui.widgets.rows import Fold, labelled
 from napari_metime.recipe import ROLE_KEYS
 from napari_metime.section import Role
 
@@ -41,42 +43,39 @@ class CellsPanel(StepPanel):
     verb = "Read cells"
     rows = (Row("cells", "pixel_size_um", "Microscope pixel", empty="if known"),)
     more_rows = (
-        Row("cells", "x", "Column of x", empty="recognised"),
-        Row("cells", "y", "Column of y", empty="recognised"),
-        Row("cells", "type", "Column of type", empty="recognised"),
         Row("cells", "type_probability", "Column of certainty", empty="none: taken as sure"),
         Row("cells", "labels", "Label mask", empty="none", files="Label mask (*.tif *.tiff)"),
     )
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
-        editor = self.forms[1].editors["cells", "type"]
-        assert isinstance(editor, TextEditor)
-        self._type_line = editor.line
-        self._type_line.editingFinished.connect(self._on_type)
 
     def build(self, box: QVBoxLayout) -> None:
         """Add the file, what it was recognised as, the settings and the table of roles."""
         self.file = PathEditor(FILES, "cells.csv", self._on_file)
         self.unit = ChoiceEditor(UNITS, self._on_unit)
-        self._asks: bool | None = None
-        self._is_unfolded = False
+        self._told_unit = ""
+        self._is_unfolded: dict[Fold, bool] = {}
         self.unit.widget().setToolTip(field_of("cells", "unit").description or "")
         self.note, self.question = wrapped("", "dim"), wrapped("", "warning")
         self.teaches, self.gates = wrapped(TEACHES, "dim"), wrapped("", "dim")
-        self.colour = ChoiceEditor(COLOUR_BY, self.bench.colour_cells)
         box.addWidget(self.teaches)
         box.addWidget(labelled("Cell table", self.file.widget()))
         box.addWidget(self.note)
+        self.columns = ColumnsBlock(self.session, self._on_column)
+        self.columns_fold = Fold("Columns", self.columns)
+        self.columns_fold.head.clicked.connect(self._on_columns_opened)
+        box.addWidget(self.columns_fold)
         self.unit_row = labelled("Unit of x and y", self.unit.widget())
         box.addWidget(self.unit_row)
         box.addWidget(self.question)
         super().build(box)
         self.confirm = wrapped("What each type counts as. Proposed from the names; please confirm.", "dim")
         self.table = RoleTable(self._on_role)
-        self.sums = wrapped("", "dim")
-        for widget in (self.confirm, self.gates, self.table, self.sums):
+        self.unknown, self.sums = wrapped("", "warning"), wrapped("", "dim")
+        for widget in (self.confirm, self.gates, self.unknown, self.table, self.sums):
             box.addWidget(widget)
+
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add how the cells are coloured."""
+        self.colour = ChoiceEditor(COLOUR_BY, self.bench.colour_cells)
         self.colour_row = labelled("Colour cells by", self.colour.widget())
         box.addWidget(self.colour_row)
 
@@ -103,6 +102,15 @@ class CellsPanel(StepPanel):
         """Whether a table can be chosen, or was chosen and its unit is known."""
         return not self.asks_unit()
 
+    def asks(self) -> bool:
+        """Whether the unit has to be chosen."""
+        return self.asks_unit()
+
+    def settings_in_words(self) -> str:
+        """Name the table, the unit of its places and its pixels."""
+        unit = "" if self.session.get("cells", "unit") is None else self.unit.in_words()
+        return " · ".join(filter(None, (self.file.in_words(), unit, *self.forms[0].in_words())))
+
     def asks_unit(self) -> bool:
         """Whether a person has to say what unit x and y are in."""
         return self.session.asks_unit and self.session.get("cells", "unit") is None
@@ -117,20 +125,28 @@ class CellsPanel(StepPanel):
         super().refresh()
         session = self.session
         self.file.show(session.get("cells", "path"))
-        for widget in (self.file.widget(), self._type_line, self.unit.widget()):
+        for widget in (self.file.widget(), self.unit.widget()):
             widget.setEnabled(session.running is None)
         is_chosen = session.get("cells", "path") is not None
         self.teaches.setVisible(not is_chosen)
-        for part in (self.unit_row, self.forms[0], self.more):
+        for part in (self.columns_fold, self.unit_row, self.more):
             part.setVisible(is_chosen)
+        is_um = session.get("cells", "unit") == "um" or (session.preview is not None and session.preview.is_um)
+        self.forms[0].setVisible(is_chosen and not is_um)
         if not is_chosen:
             self.primary.setText("Choose cells…")
-        self._unfold("set cells." in session.error("cells"))
+        self.columns.refresh()
+        told = session.error("cells")
+        self._unfold(self.columns_fold, bool(missing_columns(session)))
+        self._unfold(self.more, "cells.type_probability" in told or "cells.labels" in told)
         self._refresh_unit()
         is_read = session.is_current("cells")
-        say(self.note, "" if is_read or not session.cells_note else f"Recognised: {session.cells_note}.")
+        named = any(session.get("cells", key) for key in self.columns.editors)
+        how = "Taken as" if named else "Recognised"
+        say(self.note, "" if is_read or not session.cells_note else f"{how}: {session.cells_note}.")
         types = self.types()
         self.table.show_types(types, session.why_roles)
+        say(self.unknown, unknown_in_words([name for name, (_, role) in types.items() if self._is_unknown(name, role)]))
         gates: dict[str, tuple[str, ...]] = session.get("cells", "gates") or {}
         rules = "; ".join(f"{name}: {' '.join(markers)}" for name, markers in gates.items())
         say(self.gates, f"Types by markers, the first that holds: {rules}." if rules and types else "")
@@ -140,31 +156,40 @@ class CellsPanel(StepPanel):
         self.colour.show(session.colour_by)
         self.colour_row.setVisible(session.value("align") is not None)
 
-    def _unfold(self, is_needed: bool) -> None:
-        """Show what an error asks for, and fold it again once there is none."""
-        if is_needed != self._is_unfolded:
-            self._is_unfolded = is_needed
-            self.more.head.setChecked(is_needed)
+    def _unfold(self, fold: Fold, is_needed: bool) -> None:
+        """Show what is asked for; who has opened or closed it since is not overruled."""
+        if is_needed != self._is_unfolded.get(fold, False):
+            self._is_unfolded[fold] = is_needed
+            if is_needed:
+                fold.head.setChecked(True)
+
+    def _is_unknown(self, name: str, role: Role) -> bool:
+        """Whether a type counts as other only because its name says nothing to us."""
+        return role == "other" and name != UNASSIGNED and self.session.why_roles.get(name) == NO_RULE
 
     def types(self) -> Types:
-        """Return every known type with its number of cells and its role."""
+        """Return every known type with its number of cells and its role; first those whose names tell no role."""
         roles = self.session.get("cells", "roles")
         role_of: dict[str, Role] = {name: role for role in ROLE_KEYS for name in roles.get(role, ())}
         counts = self.session.cell_types
-        names = list(counts) or list(role_of)
+        names = sorted(counts or role_of, key=lambda name: not self._is_unknown(name, "other"))
         return {name: (counts.get(name), role_of.get(name, "other")) for name in names}
 
     def _refresh_unit(self) -> None:
-        asks = self.asks_unit()
-        if asks != self._asks:
-            self._asks = asks
-            self.unit.offer([("please choose…" if asks else "as the header says", None), *UNITS])
+        asks, preview = self.asks_unit(), self.session.preview
+        told = "not known: choose" if asks else preview.unit if preview is not None else ""
+        if not told:
+            told = "as the file says" if self.session.cells_note else "not known yet"
+        if told != self._told_unit:
+            self._told_unit = told
+            self.unit.offer([(told, None), *UNITS])
         self.unit.show(self.session.get("cells", "unit"))
+        self.unit.widget().setToolTip(f"{told}\n{field_of('cells', 'unit').description}")
         restyle(self.unit.widget(), "look", "asks" if asks else "")
         say(
             self.question,
             "? Nothing in the table says whether x and y are pixels or µm, and it is not guessed. "
-            "Choose the unit; the program that wrote the table can tell."
+            "Choose the unit; the program that wrote the table can tell. A table in mm: call the columns x_mm and y_mm."
             if asks
             else "",
         )
@@ -179,11 +204,18 @@ class CellsPanel(StepPanel):
         if path is not None and self.session.asks_unit:
             self.bench.look_at_cells(path, keep_roles=True)
 
-    def _on_type(self) -> None:
-        path, column = self.session.get("cells", "path"), self.session.get("cells", "type")
-        if path is not None and self._type_line.isModified() and (path, column) != self.session.types_of:
-            self.bench.look_at_cells(path)
-        self._type_line.setModified(False)
+    def _on_column(self, key: str, column: str | None) -> None:
+        """Take a column, and look again at what the table says with it: another one of the type has other roles."""
+        self.session.put("cells", key, column)
+        path = self.session.get("cells", "path")
+        if path is not None:
+            self.bench.look_at_cells(path, keep_roles=(path, self.session.get("cells", "type")) == self.session.types_of)
+
+    def _on_columns_opened(self, is_open: bool) -> None:
+        """Look at a table that came with a recipe or a project, so that there is something to choose from."""
+        path = self.session.get("cells", "path")
+        if is_open and path is not None and self.session.preview is None and self.session.running is None:
+            self.bench.look_at_cells(path, keep_roles=True)
 
     def _on_role(self, name: str, role: Role) -> None:
         if self.session.error("cells") == NO_EFFECTOR:
@@ -191,6 +223,16 @@ class CellsPanel(StepPanel):
         chosen = {n: r for n, (_, r) in self.types().items()} | {name: role}
         roles = {key: tuple(n for n, r in chosen.items() if r == key) for key in ROLE_KEYS}
         self.session.assign_roles({key: names for key, names in roles.items() if names}, f"role of {name:.40}")
+
+
+def unknown_in_words(names: list[str]) -> str:
+    """Say which types count as other only because nobody has said more."""
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f"? The name {names[0]:.30} tells no role: it stands first, and counts as other until you choose."
+    told = f"{len(names)} names tell no role." if len(names) > 3 else f"No role is told by the names {listed(names)}."
+    return f"? {told} They stand first, and count as other until you choose."
 
 
 def zarr_of(path: Path) -> Path:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QVBoxLayout
 from napari_metime.gui.panels.index_block import IndexBlock
 from napari_metime.gui.panels.start_block import StartBlock
 from napari_metime.gui.panels.step_panel import StepPanel
+from napari_metime.gui.state.made import Opened
 from napari_metime.gui.widgets.editors import ChoiceEditor, TextEditor
 from napari_metime.gui.widgets.forms import Row
 
@@ -54,6 +55,12 @@ class DataPanel(StepPanel):
         """Whether a file was chosen."""
         return self.session.get("ims", "path") is not None
 
+    def settings_in_words(self) -> str:
+        """Name the file before its settings."""
+        opened, part = self.session.value("data"), self.session.get("ims", "part")
+        size = [] if opened is None else [f"{_size(opened)} µm pixels"]
+        return " · ".join([self.empty_line(), *size, *([] if part is None else [f"part {part}"])])
+
     def refresh(self) -> None:
         """Show the session; before there is a file, only how to get one."""
         self._name_by_file()
@@ -69,8 +76,8 @@ class DataPanel(StepPanel):
         self.forms[1].set_row_visible("ims", "lock_mz", self.session.get("ims", "recalibrate") != "none")
         self.index.refresh()
 
-    def _build_outcome(self, box: QVBoxLayout) -> None:
-        super()._build_outcome(box)
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add the index."""
         self.index = IndexBlock(self.bench.indexing)
         box.addWidget(self.index)
 
@@ -87,7 +94,7 @@ class DataPanel(StepPanel):
         assert isinstance(size, TextEditor)
         assert isinstance(polarity, ChoiceEditor)
         is_own = opened is not None and self.session.is_current("data")
-        own = " × ".join(f"{um:g}" for um in dict.fromkeys(opened.dataset.grid.spacing_um)) if is_own else ""
+        own = _size(opened) if is_own else ""
         size.hint(f"{own}, as in the file" if own else "as in the file")
         stated = self.session.get("ims", "polarity")
         sign = f"{opened.dataset.polarity}, as in the file" if is_own and stated is None else "as in the file"
@@ -102,3 +109,8 @@ class DataPanel(StepPanel):
         editor.offer([("the whole file", None), *((name, name) for name in names)])
         editor.show(self.session.get("ims", "part"))
         self.forms[0].set_row_visible("ims", "part", len(names) > 1 or self.session.get("ims", "part") is not None)
+
+
+def _size(opened: Opened) -> str:
+    """Write the size of a pixel, height first where it is not square."""
+    return " × ".join(f"{um:g}" for um in dict.fromkeys(opened.dataset.grid.spacing_um))

@@ -24,7 +24,7 @@ from napari_metime.export.methods import methods_text
 from napari_metime.export.provenance import provenance, provenance_in_words
 from napari_metime.export.results import REPORT_NAME
 from napari_metime.gui.panels.save_block import SaveBlock
-from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
+from napari_metime.gui.panels.step_panel import StepPanel, looking, restyle, say, wrapped
 from napari_metime.gui.running.work import results_folder
 from napari_metime.gui.widgets.forms import LABEL_WIDTH, Row
 from napari_metime.gui.widgets.rows import Fold, in_a_row
@@ -38,7 +38,7 @@ class ExportPanel(StepPanel):
     step = "export"
     sentence = "Writes every table and layer, a report with its figures, and a recipe that repeats this analysis."
     verb = "Export"
-    rows = (Row("section", "patient", "Patient", empty="not given"),)
+    rows = (Row("section", "patient", "Patient", empty="not given", says="patient {}"),)
     more_rows = (
         Row("section", "site", "Site", empty="not given"),
         Row("section", "timepoint", "Time point", empty="not given"),
@@ -65,6 +65,10 @@ class ExportPanel(StepPanel):
         box.addWidget(self.replaces)
         super().build(box)
 
+    def settings_in_words(self) -> str:
+        """Name the folder before the settings."""
+        return " · ".join((self.folder.text(), *self.forms[0].in_words()))
+
     def refresh(self) -> None:
         """Show the session, where it would write, and what stands there."""
         super().refresh()
@@ -78,6 +82,9 @@ class ExportPanel(StepPanel):
         self.provenance_fold.setVisible(has_result)
         written: Path | None = self.session.value("export")
         self.opening.setVisible(written is not None and self.session.running != "export")
+        is_done = self.session.state("export") == "done"
+        for button, is_first in ((self.primary, not is_done), (self.open_report, is_done)):
+            restyle(button, "look", "primary" if is_first else "second")
         self.open_report.setVisible(written is not None and (written / REPORT_NAME).is_file())
         say(self.copied, "")
         self._show_folder()
@@ -97,17 +104,22 @@ class ExportPanel(StepPanel):
         QApplication.clipboard().setText(text)
         say(self.copied, f"Copied: {len(text.partition('References')[0].split())} words, with references.")
 
-    def _build_outcome(self, box: QVBoxLayout) -> None:
-        super()._build_outcome(box)
+    def build_answer(self, box: QVBoxLayout) -> None:
+        """Add what opens what was written."""
+        super().build_answer(box)
         self.open_folder, self.open_report = QPushButton("Open folder"), QPushButton("Open report")
         self.open_folder.clicked.connect(lambda: self._open(self.session.value("export")))
         self.open_report.clicked.connect(lambda: self._open(self.session.value("export") / REPORT_NAME))
         self.opening = in_a_row(self.open_report, self.open_folder)
+        box.addWidget(self.opening)
+
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add the text for a paper, the provenance, and parts of the file."""
         self.methods, self.copied = QPushButton("Copy methods text"), wrapped("", "dim")
         self.methods.setToolTip("Two paragraphs for a paper: what was done, with parameters, versions and references")
         self.methods.clicked.connect(self.copy_methods_text)
         self.for_paper = in_a_row(self.methods)
-        for button in (self.open_report, self.open_folder, self.methods):
+        for button in (self.open_folder, self.methods):
             looking(button, "second")
         self.provenance = QPlainTextEdit()
         self.provenance.setReadOnly(True)
@@ -121,7 +133,7 @@ class ExportPanel(StepPanel):
         self.saving, self.saved = SaveBlock(self.bench), wrapped("", "plain")
         self.bench.saved.connect(self._on_saved)  # the bench outlives this: Qt lets go of a method of a deleted widget
         self.part_fold = Fold("Save a part of the file", self.saving)
-        for widget in (self.opening, self.for_paper, self.copied, self.provenance_fold, self.part_fold, self.saved):
+        for widget in (self.for_paper, self.copied, self.provenance_fold, self.part_fold, self.saved):
             box.addWidget(widget)
 
     def _show_folder(self) -> None:

@@ -27,10 +27,10 @@ class MetabolitesPanel(StepPanel):
     verb = "Measure"
     rows = (
         Row("channels", "panel", "Panel", choices=PANELS, files="Panel table (*.csv)"),
-        Row("channels", "mz", "Further m/z", empty="89.0244, 175.119, …"),
+        Row("channels", "mz", "Further m/z", empty="89.0244, 175.119, …", says=""),
         Row("ims", "tolerance_ppm", "Tolerance"),
-        Row("ims", "normalize", "Normalise by", choices=NORMALIZATIONS),
-        Row("ims", "reference_mz", "Reference m/z", empty="for example 760.5851"),
+        Row("ims", "normalize", "Normalise by", choices=NORMALIZATIONS, says="by {}"),
+        Row("ims", "reference_mz", "Reference m/z", empty="for example 760.5851", says="m/z {}"),
         Row("ims", "normalize_table", "Table", empty="x, y, value", files="Table of x, y and value (*.csv)"),
     )
 
@@ -39,9 +39,8 @@ class MetabolitesPanel(StepPanel):
         Row("channels", "metaspace", "METASPACE", empty="none", files="METASPACE annotations (*.csv)"),
     )
 
-    def build(self, box: QVBoxLayout) -> None:
-        """Add the look at what is divided by below the settings."""
-        super().build(box)
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add the look at what is divided by."""
         self.look = QPushButton("Show what it divides by")
         self.look.setProperty("look", "link")
         self.look.setToolTip("Show the normalisation as an image, for quality control")

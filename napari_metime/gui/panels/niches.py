@@ -41,8 +41,8 @@ class NichesPanel(StepPanel):
     verb = "Find niches"
     rows = (
         Row("niches", "domain", "Look in", choices=DOMAINS, files=FILES),
-        Row("niches", "radius_um", "Window radius", empty="auto"),
-        Row("niches", "n_permutations", "Labellings"),
+        Row("niches", "radius_um", "Window radius", empty="auto", says="window {}"),
+        Row("niches", "n_permutations", "Random shuffles", says="{} shuffles"),
     )
     more_rows = (
         Row("niches", "alpha", "Error rate"),

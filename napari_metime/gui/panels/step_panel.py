@@ -1,4 +1,4 @@
-"""What every step's panel has: a header with its state, and a body with settings, one button and the outcome."""
+"""What every step's panel has: a header with its state, and a body with settings, one button and the answer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from superqt import QElidingLabel
 from napari_metime.gui.running.bench import Bench
 from napari_metime.gui.running.words import (
     STEP_NAMES,
+    cancelled_in_words,
     in_one_line,
     in_sentences,
     in_the_window,
     look_of,
     needs_in_words,
+    notes_of,
     rerun_in_words,
     stale_in_words,
     state_in_words,
@@ -33,7 +35,11 @@ from napari_metime.gui.running.words import (
 )
 from napari_metime.gui.state.chain import STEPS, Step, number
 from napari_metime.gui.widgets.forms import Form, Row
-from napari_metime.gui.widgets.rows import Fold, in_a_row
+from napari_metime.gui.widgets.rows import Fold, Settings, in_a_row
+from napari_metime.gui.widgets.tab_order import order_tab_by_sight
+
+SPACING = 8
+"""Between the parts of a body, in px of the screen."""
 
 
 def looking(widget: QWidget, look: str) -> QWidget:
@@ -53,9 +59,10 @@ def restyle(widget: QWidget, name: str, value: object) -> None:
 class StepHeader(QPushButton):
     """Number, name, state and one line of result; a click opens the step."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, about: str) -> None:
         super().__init__()
         looking(self, "header")
+        self._about = about
         self.setAccessibleName(f"Step {number(step)}: {STEP_NAMES[step]}")
         self.number, self.name = QLabel(str(number(step))), QLabel(STEP_NAMES[step])
         self.state, self.line = QLabel(), QElidingLabel()
@@ -85,7 +92,7 @@ class StepHeader(QPushButton):
         self.state.setText(words)
         self.line.setText(line)
         self.line.setVisible(bool(line))
-        self.setToolTip(line)
+        self.setToolTip(f"{line}\n{self._about}".strip())
         self.setAccessibleDescription(". ".join(text for text in (words, line) if text))
         for widget in (self.number, self.state):
             restyle(widget, "state", look)
@@ -107,12 +114,13 @@ class StepPanel(QFrame):
     """Further settings, each group under a heading of its own."""
 
     open_requested = Signal(str)
+    cancel_requested = Signal()
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
         looking(self, "step")
         self.bench, self.session = bench, bench.session
-        self.header = StepHeader(self.step)
+        self.header = StepHeader(self.step, self.sentence)
         self.header.clicked.connect(lambda: self.open_requested.emit(self.step))
         self.body = looking(QWidget(), "body")
         self.forms: list[Form] = []
@@ -121,19 +129,30 @@ class StepPanel(QFrame):
         outer.setSpacing(0)
         outer.addWidget(self.header)
         outer.addWidget(self.body)
-        box = QVBoxLayout(self.body)
-        box.setContentsMargins(10, 2, 10, 10)
-        box.setSpacing(8)
-        self._build_needs(box)
-        self.build(box)
-        self._build_more(box)
-        self._build_buttons(box)
-        self._build_outcome(box)
+        whole = QVBoxLayout(self.body)
+        whole.setContentsMargins(10, 2, 10, 10)
+        whole.setSpacing(SPACING)
+        self._build_needs(whole)
+        self._parts = QVBoxLayout()
+        self._parts.setSpacing(SPACING)
+        whole.addLayout(self._parts)
+        content, self.answer = _column(), _column()
+        self.build(content.layout())
+        self._build_more(content.layout())
+        self.settings = Settings(content, STEP_NAMES[self.step])
+        self._build_buttons()
+        self.build_answer(self.answer.layout())
+        self._is_answered = True
+        self._place(is_answered=False)
+        self.build_after(whole)
         self.set_open(False)
 
     def build(self, box: QVBoxLayout) -> None:
         """Add the settings that matter; subclasses add what is not a plain field."""
         self.add_form(box, self.rows)
+
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add what can be done with the result, below all else."""
 
     def add_form(self, box: QVBoxLayout, rows: Sequence[Row]) -> None:
         """Add a form over fields of the recipe."""
@@ -153,9 +172,20 @@ class StepPanel(QFrame):
         """What the header's second line says before there is a result."""
         return ""
 
+    def asks(self) -> bool:
+        """Whether one of the settings has to be chosen before anything else."""
+        return False
+
+    def settings_in_words(self) -> str:
+        """Say in one line what the settings that matter are."""
+        return " · ".join(self.forms[0].in_words()) if self.forms else ""
+
     def set_open(self, is_open: bool) -> None:
         """Show or hide the body."""
         self.is_open = is_open
+        if not is_open:
+            self.settings.fold(self._is_answered)
+        self._arrange(self.session.state(self.step), self.session.value(self.step))
         self.body.setVisible(is_open)
         restyle(self, "open", is_open)
 
@@ -176,9 +206,35 @@ class StepPanel(QFrame):
             self.doing.setText("")
         self.primary.setEnabled(self.can_run() and session.running is None)
         self.primary.setText(self.verb if value is None else "Run again")
-        self._show_needs()
         self._show_next(state == "done")
+        self._arrange(state, value)
+        self._show_needs()
         self._show_outcome()
+
+    def _arrange(self, state: str, value: object) -> None:
+        """Let the answer of a step that is done stand first, its settings in a line below; else these come first.
+
+        Nothing moves while the step runs, or while somebody changes a setting: it would move away below the mouse.
+        """
+        is_answered = state == "done" and not self.asks()
+        is_busy = state == "running" or (self.settings.is_changing and value is self._told)
+        if not is_busy:
+            if is_answered != self._is_answered:
+                self._place(is_answered=is_answered)
+            self.settings.fold(is_answered)
+
+    def settle(self) -> None:
+        """Say what follows from the controls as they stand now: the settings in a line, what another run would do."""
+        self.settings.say(self.settings_in_words())
+        say(self.effect, "" if self.primary.isHidden() else rerun_in_words(self.session, self.step))
+
+    def _place(self, *, is_answered: bool) -> None:
+        self._is_answered = is_answered
+        first, last = (self.answer, self.settings) if is_answered else (self.settings, self.answer)
+        for widget in (first, self.button_row, self.progress_row, self.effect, last, self.notes):
+            self._parts.removeWidget(widget)
+            self._parts.addWidget(widget)
+        order_tab_by_sight(self)
 
     def line_of(self, value: object) -> str:
         """Return the header's second line for a result."""
@@ -222,13 +278,14 @@ class StepPanel(QFrame):
     def _show_needs(self) -> None:
         waits = self.session.waits_for(self.step)
         is_told = bool(waits) or self.session.value(self.step) is None
+        self.about.setVisible(not self._is_answered)  # who has the answer knows what the step does
         needs = needs_in_words(self.session, self.step) or self.brings
         self.about.setText(f"{self.sentence} {needs}".strip() if is_told else self.sentence)
         self.go_to.setVisible(bool(waits))
         if waits:
             self.go_to.setText(f"Go to step {number(waits[0])}, {STEP_NAMES[waits[0]]}")
 
-    def _build_buttons(self, box: QVBoxLayout) -> None:
+    def _build_buttons(self) -> None:
         self.primary = QPushButton(self.verb)
         self.primary.clicked.connect(self.run)
         self.next = QPushButton("Next")
@@ -239,7 +296,7 @@ class StepPanel(QFrame):
             self.next.clicked.connect(lambda: self.open_requested.emit(after))
         self.button_row = in_a_row(self.primary, self.next)
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
-        self.cancel.clicked.connect(self.bench.cancel)
+        self.cancel.clicked.connect(self.cancel_requested.emit)
         self.bar.setAccessibleName(f"Progress of {STEP_NAMES[self.step]}")
         self.doing = QElidingLabel()
         looking(self.doing, "dim")
@@ -250,13 +307,14 @@ class StepPanel(QFrame):
         column.addWidget(in_a_row(self.bar, self.cancel, stretch_first=True))
         column.addWidget(self.doing)
         self.effect = wrapped("", "dim")
-        for widget in (self.effect, self.button_row, self.progress_row):
-            box.addWidget(widget)
 
-    def _build_outcome(self, box: QVBoxLayout) -> None:
-        self.error, self.result, self.warnings = wrapped("", "error"), wrapped("", "plain"), wrapped("", "warning")
-        for widget in (self.error, self.warnings, self.result):
+    def build_answer(self, box: QVBoxLayout) -> None:
+        """Add what the step has to say; subclasses add what belongs to it."""
+        self.error, self.cancelled = wrapped("", "error"), wrapped("", "plain")
+        self.result, self.warnings, self.notes = wrapped("", "plain"), wrapped("", "warning"), wrapped("", "dim")
+        for widget in (self.error, self.cancelled, self.result, self.warnings):
             box.addWidget(widget)
+        for widget in (self.error, self.cancelled, self.result, self.warnings, self.notes):
             say(widget, "")
         self._told: object = None
 
@@ -266,19 +324,36 @@ class StepPanel(QFrame):
         restyle(self.next, "look", "primary")
         restyle(self.primary, "look", "second" if has_next else "primary")
 
+    def say_cancelled(self) -> None:
+        """Say that the run was stopped, until the next one."""
+        say(self.cancelled, cancelled_in_words(self.session, self.step))
+        self._show_outcome()
+
     def _show_outcome(self) -> None:
         session, step = self.session, self.step
         value = session.value(step)
         error = session.error(step)
         say(self.error, f"✕ {in_the_window(error)}" if error else "")
-        say(self.stale, stale_in_words(session, step))
-        say(self.effect, rerun_in_words(session, step))
+        say(self.stale, "" if error else stale_in_words(session, step))
+        if session.running == step:
+            say(self.cancelled, "")
         if value is not self._told:  # of one result it is always the same, and takes a while to put together
             self._told = value
             told = () if value is None else in_sentences(value)
             say(self.result, "\n\n".join(in_the_window(text) for text in told))
             warned = () if value is None else warnings_of(value)
             say(self.warnings, "\n".join(f"! {in_the_window(text)}" for text in warned))
+            say(self.notes, "" if value is None else in_the_window(notes_of(value)))
+        lines = (self.error, self.cancelled, self.result, self.warnings)
+        self.answer.setVisible(any(line.text() for line in lines))
+
+
+def _column() -> QWidget:
+    whole = looking(QWidget(), "body")
+    box = QVBoxLayout(whole)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(SPACING)
+    return whole
 
 
 def wrapped(text: str, look: str) -> QLabel:

@@ -30,14 +30,17 @@ class TissuePanel(StepPanel):
     step = "tissue"
     sentence = "Tells tissue from the matrix around it. Only tissue is analysed."
     verb = "Find tissue"
-    rows = (Row("tissue", "method", "Method", choices=METHODS, files=AREA_FILES),)
+    rows = (Row("tissue", "method", "Method", choices=METHODS, files=AREA_FILES, says="method: {}"),)
 
     def build(self, box: QVBoxLayout) -> None:
-        """Add the brush and what is left out below the settings."""
+        """Add the file of what is left out below the settings."""
         super().build(box)
-        painting = self.bench.painting
         self.left_out = PathEditor(AREA_FILES, "nothing", self._on_left_out)
         box.addWidget(labelled("Left out", self.left_out.widget()))
+
+    def build_after(self, box: QVBoxLayout) -> None:
+        """Add the brush, what is left out by it, and the regions."""
+        painting = self.bench.painting
         self.paint, self.draw, self.clear = _link("Repaint by hand"), _link("Leave out areas"), _link("Clear")
         self.paint.setToolTip("Select the tissue layer and its brush; label 1 is tissue, the eraser removes it")
         self.draw.setToolTip("Draw around folds, holes and necrosis: nothing is said there, neither cold nor not")

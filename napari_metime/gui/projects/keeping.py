@@ -18,6 +18,7 @@ from napari_metime.errors import MetimeError, ProjectError
 from napari_metime.gui.projects.soundness import is_sound
 from napari_metime.gui.state.chain import READS, STEPS, Step
 from napari_metime.gui.state.history import Change, History, PairsByHand, TissueByHand
+from napari_metime.gui.state.in_sight import Camera, InSight, IonsInSight, IonWindow, LayerLook
 from napari_metime.gui.state.made import Aligned, Done, Opened, Outlined, Ticket
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.gui.state.session import Session
@@ -125,7 +126,7 @@ def restore(session: Session, kept: Any, inputs: tuple[Found, ...]) -> tuple[str
     wrong = frozenset(each.path for each in inputs if not each.is_same and each.path is not None)
     session.restore({step: _doubted(each, wrong) for step, each in kept.done.items()})
     told = tuple(_tell(session, each) for each in inputs if each.is_moved or not each.is_same)
-    return (*told, *_tell_of_spectra(session))
+    return (*filter(None, told), *_tell_of_spectra(session))
 
 
 def relinked(session: Session, moved: Mapping[str, str]) -> Kept:
@@ -254,6 +255,10 @@ def _tell(session: Session, found: Found) -> str:
         text = f"{name} was found at {found.path}"
         session.tell(f"project: {text}")
         return text
+    if Path(found.path or found.was) in session.in_sight.neighbours:
+        what = "is not found" if found.path is None else "is another file by now"
+        session.tell(f"project: {name}, which was shown beside the section, {what}")
+        return ""
     step = _step_of(session, found)
     if found.path is None:
         again = "choose it here" if step == "data" else "choose it here and run this step again"
@@ -304,7 +309,10 @@ def check(kept: Any) -> None:
         raise ProjectError("expected a project of the window, found one that is put together wrongly; open another")
 
 
-_WINDOW_KINDS = (Aligned, Change, Done, History, Kept, Opened, Outlined, Pairs, PairsByHand, Ticket, TissueByHand)
+_WINDOW_KINDS = (
+    *(Aligned, Camera, Change, Done, History, InSight, IonWindow, IonsInSight, Kept, LayerLook, Opened, Outlined),
+    *(Pairs, PairsByHand, Ticket, TissueByHand),
+)
 KINDS = {
     **RESULT_KINDS,
     **{each.__name__: Kind(each) for each in _WINDOW_KINDS},

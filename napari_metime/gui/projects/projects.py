@@ -16,10 +16,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_metime.errors import MetimeError
 from napari_metime.gui.arriving.opening import once_free
 from napari_metime.gui.arriving.recent import note_recent
+from napari_metime.gui.layers import layers
 from napari_metime.gui.projects.autosave import autosave_folder, drop_oldest, forget_autosave, is_autosave
-from napari_metime.gui.projects.in_sight import in_sight, show_again
+from napari_metime.gui.projects.in_sight import ShowingAgain, look_at
 from napari_metime.gui.projects.keeping import KINDS, check, keep, relinked, restore
 from napari_metime.gui.running.worker import Job, Outcome, Runner
+from napari_metime.gui.state.in_sight import InSight
 from napari_metime.gui.state.made import Ticket
 from napari_metime.gui.state.session import Session
 from napari_metime.project import (
@@ -68,6 +70,11 @@ class Projects(QObject):
         """The saves that begin once the running one has ended."""
         self._missing: tuple[InputFile, ...] = ()
         """Files that the open project was made from and that were not found."""
+        self._section = object()
+        """Another one for each section: what a save of a former one brings is not told of this one."""
+        self._showing = ShowingAgain(viewer)
+        self._sight_kept: InSight | None = None
+        """What was in sight when this window kept the section last; None where it has not."""
         self._job: Job | None = None
         self._session.changed.connect(self._on_changed)
         bench.landed.connect(self._on_landed)
@@ -80,8 +87,9 @@ class Projects(QObject):
         self._due.stop()
         self._kept = _state(self._session)
         self._look()
-        land = partial(self._land_saved, self._session.get("ims", "path"))
-        self._start(keep(self._session), Path(folder).absolute(), land, self._own)
+        project, own = keep(self._session), self._own
+        land = partial(self._land_saved, self._section, project, own)
+        self._start(project, Path(folder).absolute(), land, own)
 
     def open(self, path: Path) -> None:
         """Open a project; what is there now goes, once it is known that the project opens."""
@@ -114,6 +122,7 @@ class Projects(QObject):
         def take(ticket: Ticket, found: tuple[Found, ...]) -> None:
             self._session.stop(ticket)
             moved = {each.was: each.path for each in found if each.path is not None and each.is_same}
+            self._look()
             if str(path) in moved.values():
                 own = self._own
                 self._show(relinked(self._session, moved), found, missing, self._session.project)
@@ -152,14 +161,26 @@ class Projects(QObject):
         self._missing = tuple(each for each, now in zip(inputs, found, strict=True) if now.path is None)
         self._due.stop()
         self._kept = _state(session)
+        seen = session.in_sight
         bench.show_all()
-        show_again(bench.viewer, session, session.in_sight)
+        self._showing.show(session, seen)
+        if session.value("data") is not None:
+            bench.ions.show_again(seen.ions)
+            for path in seen.neighbours:
+                if path.is_file():
+                    bench.neighbours.open(path)
         return True
 
+    def show_camera(self) -> bool:
+        """Show the part of the section that the project showed; False where there is none, or the work went on."""
+        return self._showing.show_camera()
+
     def _look(self) -> None:
-        viewer = self._viewer()
-        if viewer is not None:
-            self._session.in_sight = in_sight(viewer)
+        """Take down what is in sight; where the layers are gone already, what was stays."""
+        viewer, bench = self._viewer(), self._weak_bench()
+        if viewer is not None and bench is not None and layers.find(viewer, "tic") is not None:
+            now = look_at(viewer, bench.ions.shown, bench.neighbours.shown)
+            self._session.in_sight = self._showing.completed(now)
 
     def restart(self) -> None:
         """Keep what has changed of a section that another one takes the place of; nobody waits for that."""
@@ -167,13 +188,18 @@ class Projects(QObject):
         if isalive(self._due) and self._due.isActive():  # type: ignore[no-untyped-call]
             self._due.stop()
             self._keep(at_once=True)
-        self._missing, self._own = (), None
+        self._showing.stop()
+        self._missing, self._own, self._section, self._sight_kept = (), None, object(), None
 
     def close(self) -> None:
         """Keep what has changed, and wait until no thread is left."""
         if isalive(self._due):  # type: ignore[no-untyped-call]
             self._due.stop()
+            if self._sight_kept is not None:  # who only looked at a project changes nothing in it
+                self._look()
+                self._kept = self._kept if self._session.in_sight == self._sight_kept else ()
             self._keep(at_once=True)
+        self._showing.stop()
         job = None
         while self._job is not None and self._job is not job:  # a save that waited begins where one ends
             job = self._job
@@ -186,6 +212,7 @@ class Projects(QObject):
 
     def _on_landed(self, _: str) -> None:
         """Keep a new result at once."""
+        self._showing.leave_camera()
         self._due.stop()
         self._keep()
 
@@ -201,7 +228,7 @@ class Projects(QObject):
         self._kept = state
         self._look()
         self._own = self._own or autosave_folder()
-        self._start(keep(session), session.project or self._own, self._land_kept, None)
+        self._start(keep(session), session.project or self._own, partial(self._land_kept, self._section), None)
 
     def _start(self, project: Project, folder: Path, land: Callable[[Outcome], None], former: Path | None) -> None:
         def work(on_progress: Progress) -> Head:
@@ -227,26 +254,37 @@ class Projects(QObject):
         else:
             begin()
 
-    def _land_kept(self, outcome: Outcome) -> None:
+    def _land_kept(self, section: object, outcome: Outcome) -> None:
         problem, session = outcome.problem, self._session
+        if section is not self._section:  # another one is open by now
+            if problem:
+                session.tell(f"project: the former section was not kept by itself: {problem}")
+            return
         if problem:
             self._kept, self._own = (), None  # tried again with the next change, elsewhere where that can be
             if problem != self._problem:
                 session.tell(f"project: not kept by itself: {problem}")
                 if session.project is not None:  # a person believes that it is
                     session.refuse("data", problem)
+        else:
+            self._sight_kept = session.in_sight
         self._problem = session.unkept = problem
 
-    def _land_saved(self, of: Path, outcome: Outcome) -> None:
-        session = self._session
+    def _land_saved(self, section: object, project: Project, own: Path | None, outcome: Outcome) -> None:
+        session, is_here = self._session, section is self._section
         if outcome.kind != "done":
-            self._kept = ()  # it was to be in there
-            self._due.start()
-            session.tell(f"project: not saved: {outcome.problem}")
-            session.refuse("data", outcome.problem)
+            if is_here:
+                self._kept = ()  # it was to be in there
+                self._due.start()
+            else:  # kept with what no other save will come by for
+                self._start(project, own or autosave_folder(), partial(self._land_kept, section), None)
+            which = "" if is_here else f"{project.section}, which was open before, is not saved: "
+            session.tell(f"project: not saved: {which}{outcome.problem}")
+            session.refuse("data", f"{which}{outcome.problem}")
             return
-        if session.get("ims", "path") == of:  # else another section was opened meanwhile
+        if is_here:  # else another section was opened meanwhile
             session.project, session.unkept = outcome.value.folder, ""
+            self._sight_kept = session.in_sight
         session.tell(f"project: saved to {outcome.value.folder}")
         note_recent(outcome.value.folder)
         session.changed.emit("data")

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from napari_metime.gui.state.chain import STEPS, Step
 from napari_metime.gui.state.defaults import default_values
 from napari_metime.gui.state.history import Change, History, PairsByHand, TissueByHand
+from napari_metime.gui.state.in_sight import InSight
 from napari_metime.gui.state.made import Aligned, Done, Opened, Outlined
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.project.fits import fits
@@ -35,7 +36,7 @@ _TYPES: dict[str, Any] = {
     "history": History,
     "image_extent": tuple[float, float, float | None] | None,
     "image_note": str,
-    "in_sight": tuple[tuple[str, str, bool], ...],
+    "in_sight": InSight,
     "folder": Path | None,
 }
 _ON_THE_GRID: tuple[Step, ...] = ("tissue", "metabolites", "align", "niches")

@@ -99,9 +99,9 @@ class Bench(QObject):
         return viewer
 
     def fit_view(self) -> None:
-        """Fit the camera to the layers, where the viewer is still there and has a window."""
+        """Fit the camera to the layers, or to what a project showed, where the viewer is there and has a window."""
         viewer = self._viewer()
-        if getattr(viewer, "window", None) is not None:
+        if getattr(viewer, "window", None) is not None and not self.projects.show_camera():
             viewer.reset_view()
 
     def run(self, step: Step, prepared: Preparing = prepare) -> None:
@@ -221,9 +221,10 @@ class Bench(QObject):
                 self.session.cell_types = {name: n for name, (n, _) in found.types.items()}
                 self.session.types_of = (path, column)
                 self.session.cells_note, self.session.asks_unit = found.note, found.asks_unit
+                self.session.preview = found.preview
                 self.session.why_roles = found.why
                 self.session.put("cells", "gates", found.gates)
-                if not keep_roles:
+                if not keep_roles and found.types:
                     self.session.history = self.session.history.without("roles")
                     self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
                 self.session.changed.emit("cells")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from napari.components import ViewerModel
@@ -19,41 +18,15 @@ from qtpy.QtCore import QObject, Signal
 from napari_metime.errors import MetimeError
 from napari_metime.gui.layers import ion_layers, layers
 from napari_metime.gui.layers.channel_look import intensity_unit
-from napari_metime.gui.layers.ion_layers import SLOTS, Slot
 from napari_metime.gui.layers.normalizing import VECTOR_WORDS, Key, Vector, scaling_of, vector_of
 from napari_metime.gui.running.indexing import Indexing
 from napari_metime.gui.running.worker import Latest, Outcome
+from napari_metime.gui.state.in_sight import SLOTS, IonsInSight, IonWindow, Slot, Unit
 from napari_metime.gui.state.made import Opened
 from napari_metime.gui.state.session import Session
-from napari_metime.ims import extract_ions
+from napari_metime.ims import Index, extract_ions
 from napari_metime.recipe import ImsRecipe
-from napari_metime.section import ChannelSet, Progress
-
-Unit = Literal["ppm", "Da"]
-
-
-@dataclass(frozen=True, slots=True)
-class IonWindow:
-    """What an ion image sums: [mz - half, mz + half]; ``label`` is whose ion it was asked for as."""
-
-    mz: float
-    tolerance: float
-    unit: Unit
-    label: str = "ion"
-
-    def holds(self, mz: object) -> bool:
-        """Whether an m/z lies in it."""
-        return isinstance(mz, int | float) and abs(mz - self.mz) <= self.half
-
-    @property
-    def half(self) -> float:
-        """Half the width in m/z."""
-        return self.mz * self.tolerance * 1e-6 if self.unit == "ppm" else self.tolerance
-
-    @property
-    def name(self) -> str:
-        """The name of the channel that this m/z would be."""
-        return f"mz:{self.mz:.4f}"
+from napari_metime.section import ChannelSet, Dataset, Progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +61,11 @@ class Ions(QObject):
         self.target: Slot = "one"
         self.windows: dict[Slot, IonWindow] = {}
         self._due: set[Slot] = set()
+        self._again: set[Slot] = set()
+        """The places whose images are shown as they were, in sight or not."""
+        self._pinned: dict[str, IonWindow] = {}
+        """What has a layer of its own, by the name of its channel."""
+        self._pinning = Latest("napari-metime kept ions")
         self._shown_as = ""
         """The channel that the one ion is; empty where it has a layer of its own."""
 
@@ -108,8 +86,29 @@ class Ions(QObject):
         """Start over for another file."""
         self._latest.cancel()
         self._vectors.cancel()
+        self._pinning.cancel()
         self.target, self.windows, self._due = "one", {}, set()
+        self._again, self._pinned = set(), {}
         self._own_tolerance, self._scaling = None, ((), None)
+        self.changed.emit()
+
+    @property
+    def shown(self) -> IonsInSight:
+        """What is shown, and where the next ion goes."""
+        viewer = self._viewer()
+        pinned = () if viewer is None else tuple(
+            window for name, window in self._pinned.items() if layers.find(viewer, "kept", name) is not None
+        )  # fmt: skip
+        return IonsInSight(self.target, dict(self.windows), pinned, self._own_tolerance)
+
+    def show_again(self, ions: IonsInSight) -> None:
+        """Make the images of these ions anew, and leave what is in sight."""
+        self.target, self.windows, self._own_tolerance = ions.target, dict(ions.windows), ions.tolerance
+        self._due, self._again = set(self.windows), set(self.windows)
+        if self.windows:
+            self._ask()
+        if ions.pinned:
+            self._pin_again(ions.pinned)
         self.changed.emit()
 
     def prepare(self) -> None:
@@ -137,6 +136,7 @@ class Ions(QObject):
         if self._session.value("data") is None:
             return
         self.windows[self.target] = IonWindow(mz, *self.tolerance, label)
+        self._again.discard(self.target)
         self._due.add(self.target)
         self._ask()
         self.changed.emit()
@@ -198,6 +198,7 @@ class Ions(QObject):
         if viewer is None or window is None:
             return
         ion_layers.keep_ion(viewer, self._layer(self.target), window.name, f"kept {_named('one', window)}")
+        self._pinned[window.name] = window
         if self.target != "one":
             self.clear(self.target)
 
@@ -229,8 +230,8 @@ class Ions(QObject):
 
     def close(self) -> None:
         """Stop and wait until no thread is left."""
-        self._latest.close()
-        self._vectors.close()
+        for each in (self._latest, self._vectors, self._pinning):
+            each.close()
 
     def follow(self) -> None:
         """Make the images in sight anew where the settings or the tissue that make them have changed."""
@@ -264,22 +265,34 @@ class Ions(QObject):
 
         def work(on_progress: Progress) -> _Found:
             scaling = known if key == known_key else make_scaling(on_progress)
-            images = {
-                slot: extract_ions(
-                    opened.dataset,
-                    np.array([window.mz]),
-                    tolerance_ppm=window.tolerance if window.unit == "ppm" else None,
-                    tolerance_da=window.tolerance if window.unit == "Da" else None,
-                    factors=scaling,
-                    index=index,
-                    on_progress=on_progress,
-                ).images[0]
-                for slot, window in windows.items()
-            }
-            return _Found(images, key, scaling, unit)
+            make = partial(_image, opened.dataset, scaling=scaling, index=index, on_progress=on_progress)
+            return _Found({slot: make(window) for slot, window in windows.items()}, key, scaling, unit)
 
         self._latest.ask(work, partial(self._land, opened, windows))
         self.asked.emit(bool(self._due))
+
+    def _pin_again(self, pinned: tuple[IonWindow, ...]) -> None:
+        opened: Opened = self._session.value("data")
+        try:
+            _, make_scaling = scaling_of(self._session)
+        except MetimeError:
+            return  # half typed; the step that reads it will tell
+        unit = intensity_unit(self._session.get("ims", "normalize"))
+
+        def work(on_progress: Progress) -> list[NDArray[np.float32]]:
+            scaling = make_scaling(on_progress)
+            return [_image(opened.dataset, each, scaling=scaling, on_progress=on_progress) for each in pinned]
+
+        def land(outcome: Outcome) -> None:
+            viewer = self._viewer()
+            if viewer is None or opened is not self._session.value("data") or outcome.kind != "done":
+                return
+            for window, image in zip(pinned, outcome.value, strict=True):
+                self._pinned[window.name] = window
+                named = f"kept {_named('one', window)}"
+                ion_layers.keep_again(viewer, self._session, window.name, image, named, unit)
+
+        self._pinning.ask(work, land)
 
     def _land(self, opened: Opened, windows: Mapping[Slot, IonWindow], outcome: Outcome) -> None:
         viewer = self._viewer()
@@ -301,13 +314,18 @@ class Ions(QObject):
 
     def _put(self, viewer: ViewerModel, slot: Slot, window: IonWindow, image: NDArray[np.float32], unit: str) -> None:
         """Put an image into the layer of its slot; what is a channel already is shown as that, not twice."""
+        is_new = slot not in self._again
+        self._again.discard(slot)
         self._shown_as = _channel_of(image, self._session) if slot == self.target == "one" else ""
         if self._shown_as:
             ion_layers.remove_ion(viewer, slot)
-            layers.show_channel(viewer, self._session, self._shown_as)
+            if is_new:
+                layers.show_channel(viewer, self._session, self._shown_as)
             return
-        named = _named(slot, window)
-        ion_layers.show_ion(viewer, self._session, slot, image, named, unit, alone=self.target == "one")
+        named, alone = _named(slot, window), self.target == "one"
+        ion_layers.show_ion(
+            viewer, self._session, slot, image, named, unit, alone=alone, comes_into_sight=is_new
+        )  # fmt: skip
 
     def _layer(self, slot: Slot) -> Layer | None:
         """Return the layer in which the ion of a slot is shown."""
@@ -316,6 +334,21 @@ class Ions(QObject):
         if viewer is None or found is not None or slot != "one" or not self._shown_as:
             return found
         return layers.find(viewer, "channel", self._shown_as)
+
+
+def _image(
+    dataset: Dataset, window: IonWindow, *, scaling: Vector | None, on_progress: Progress, index: Index | None = None
+) -> NDArray[np.float32]:
+    images: NDArray[np.float32] = extract_ions(
+        dataset,
+        np.array([window.mz]),
+        tolerance_ppm=window.tolerance if window.unit == "ppm" else None,
+        tolerance_da=window.tolerance if window.unit == "Da" else None,
+        factors=scaling,
+        index=index,
+        on_progress=on_progress,
+    ).images
+    return images[0]
 
 
 def _named(slot: Slot, window: IonWindow) -> str:

@@ -22,8 +22,9 @@ from napari_metime.gui.state.chain import Step, needs, number
 from napari_metime.gui.state.made import Aligned, Opened
 from napari_metime.gui.state.session import Session, State
 from napari_metime.gui.views.evidence_words import axis_words, is_member, verdict_counts
+from napari_metime.gui.widgets.role_table import roles_in_words
 from napari_metime.metabolites.axes import rows_of
-from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
+from napari_metime.section import ROLES, CellTable, ChannelSet, Dataset, NicheResult, Tissue
 
 STEP_NAMES: dict[Step, str] = {
     "data": "Data",
@@ -123,7 +124,7 @@ def needs_in_words(session: Session, step: Step) -> str:
         return ""
     waits = session.waits_for(step)
     told = f" Waits for {'steps' if len(waits) > 1 else 'step'} {_numbers(waits)}." if waits else ""
-    return f"Needs {_listed([NEEDED[each] for each in needed])}.{told}"
+    return f"Needs {listed([NEEDED[each] for each in needed])}.{told}"
 
 
 def stale_in_words(session: Session, step: Step) -> str:
@@ -142,7 +143,7 @@ def stale_in_words(session: Session, step: Step) -> str:
         again = "run it again"
     named = list(dict.fromkeys((CONTROLS | _WHOLE).get(key, "") for key in changed))
     if named and all(named):
-        return f"{what} before {_listed(named)} {'was' if len(named) == 1 else 'were'} changed; {again}."
+        return f"{what} before {listed(named)} {'was' if len(named) == 1 else 'were'} changed; {again}."
     inputs = session.changed_inputs(step)
     if inputs and not changed:
         return f"{what} before {_names(inputs)} changed; {again}."
@@ -162,6 +163,12 @@ def rerun_in_words(session: Session, step: Step) -> str:
     return " ".join(lines)
 
 
+def cancelled_in_words(session: Session, step: Step) -> str:
+    """Return what a stopped run has left: everything as it was."""
+    stands = {"done": " The former result stands.", "stale": " The former result stands, out of date as before."}
+    return f"Cancelled; nothing was changed.{stands.get(session.state(step), '')}"
+
+
 def in_one_line(value: Any) -> str:
     """Return a result in one short line, for the header of its step."""
     return _LINES[type(value)](value) if type(value) in _LINES else ""
@@ -170,21 +177,32 @@ def in_one_line(value: Any) -> str:
 def in_sentences(value: Any) -> tuple[str, ...]:
     """Return what a result says beyond its one line."""
     if isinstance(value, Opened):
-        return (_sentence(value.recalibration.note),) if value.recalibration is not None else ()
+        told = () if value.recalibration is None else (_sentence(value.recalibration.note),)
+        return (_what_is_in(value.dataset), *told)
     if isinstance(value, Tissue):
         return (_sentence(value.note),)
     if isinstance(value, ChannelSet):
         return _beside_the_panel(value)
     if isinstance(value, CellTable):
-        return (_sentence(value.note),) if value.note else ()
+        counted = {role: (int((value.role == role).sum()), role) for role in ROLES}
+        return (roles_in_words(counted),)
     if isinstance(value, Aligned):
         return (alignment_sentence(value.alignment, value.source_unit),)
     if isinstance(value, NicheResult):
-        about = (_sentence(value.map.note), window_sentence(value.map), null_sentence(value.map.null))
-        return (*niche_sentences(value), " ".join(text for text in about if text))
+        return tuple(niche_sentences(value)) or (_sentence(value.map.note),)
     if isinstance(value, Path):
         return (f"Written to {value}",)
     return ()
+
+
+def notes_of(value: Any) -> str:
+    """Return how a result was come by, which stands below it."""
+    if isinstance(value, CellTable):
+        return _sentence(value.note) if value.note else ""
+    if not isinstance(value, NicheResult):
+        return ""
+    note = _sentence(value.map.note) if niche_sentences(value) else ""
+    return " ".join(filter(None, (note, window_sentence(value.map), null_sentence(value.map.null))))
 
 
 def in_the_window(text: str) -> str:
@@ -224,6 +242,18 @@ def _opened(value: Opened) -> str:
     height, width = dataset.grid.spacing_um
     size = f"{height:g}" if height == width else f"{height:g} × {width:g}"
     return f"{int(dataset.measured.sum()):,} px · {size} µm · {dataset.polarity}"
+
+
+def _what_is_in(dataset: Dataset) -> str:
+    """Say what a file holds: how large the section is, what was measured and where in m/z."""
+    rows, cols = dataset.grid.shape
+    height, width = dataset.grid.spacing_um
+    peaks = {"centroid": "Peak lists (centroid)", "profile": "Whole spectra (profile)"}.get(dataset.spectrum_type, "Spectra")
+    low, high = dataset.mz_range
+    return (
+        f"{written(cols * width / 1000)} × {written(rows * height / 1000)} mm. {peaks} from m/z {low:.0f} to {high:.0f}, "
+        f"{dataset.polarity} ions."
+    )
 
 
 def _tissue(value: Tissue) -> str:
@@ -311,14 +341,15 @@ def _sentence(text: str) -> str:
 
 
 def _names(steps: Sequence[Step]) -> str:
-    return _listed([STEP_NAMES[step] for step in steps])
+    return listed([STEP_NAMES[step] for step in steps])
 
 
 def _numbers(steps: Sequence[Step]) -> str:
-    return _listed([str(number(step)) for step in steps])
+    return listed([str(number(step)) for step in steps])
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Write words one after the other, the last one behind an and."""
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 

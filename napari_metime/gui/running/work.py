@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_metime import pipeline
 from napari_metime.alignment import place_cells
-from napari_metime.cells import explain_roles, propose_cell_gates
+from napari_metime.cells import Preview, explain_roles, preview_table, propose_cell_gates
 from napari_metime.errors import CellTableError, MetimeError, TissueError
 from napari_metime.export.placed_landmarks import PLACED, write_landmarks
 from napari_metime.gui.running.worker import Work
@@ -157,6 +157,7 @@ class Look:
     types : number of cells and proposed role of each type
     why : of each type, why it is proposed as that
     gates : rules by markers that made the types, proposed where the table has no type but calls of markers
+    preview : its columns and first rows, where it is a text table
     note : what it was recognised as, in words; empty where that failed
     asks_unit : nothing in it says whether x and y are px or µm
     problem : why it could not be read; empty where it could, or where only the unit is open
@@ -165,6 +166,7 @@ class Look:
     types: dict[str, tuple[int, Role]]
     why: dict[str, str] = field(default_factory=dict)
     gates: Gates = field(default_factory=dict)
+    preview: Preview | None = None
     note: str = ""
     asks_unit: bool = False
     problem: str = ""
@@ -176,13 +178,16 @@ def look_at_cells(session: Session, path: Path) -> Work:
     cells = CellsRecipe.model_construct(**{**session.get("cells"), "path": path, "roles": {}})
 
     def work(_: Progress) -> Look:
-        types, gates = _types_of(cells)
-        why = explain_roles(types)
+        look = Look({})
         try:
-            return Look(types, why, gates, pipeline.read_cells(cells.model_copy(update={"gates": gates})).note)
+            preview = preview_table(cells.path, x=cells.x, y=cells.y, type_column=cells.type, unit=cells.unit)
+            look = replace(look, preview=preview)
+            types, gates = _types_of(cells)
+            look = replace(look, types=types, why=explain_roles(types), gates=gates)
+            return replace(look, note=pipeline.read_cells(cells.model_copy(update={"gates": gates})).note)
         except MetimeError as error:
             asks_unit = cells.unit is None and "set cells.unit" in str(error)
-            return Look(types, why, gates, asks_unit=asks_unit, problem="" if asks_unit else str(error))
+            return replace(look, asks_unit=asks_unit, problem="" if asks_unit else str(error))
 
     return work
 

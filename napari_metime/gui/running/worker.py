@@ -16,7 +16,7 @@ from typing import Any, Literal
 from qtpy.QtCore import QObject, Signal
 
 from napari_metime.errors import Cancelled, MetimeError
-from napari_metime.gui.running.collecting import collecting
+from napari_metime.gui.widgets.collecting import collecting
 from napari_metime.section import Progress
 
 MIN_INTERVAL_S = 0.05

@@ -12,21 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_metime.cells import Preview
 from napari_metime.gui.state.chain import STEPS, Step
 from napari_metime.gui.state.defaults import default_values
 from napari_metime.gui.state.hand_made import HandMade
 from napari_metime.gui.state.history import History
+from napari_metime.gui.state.in_sight import InSight
 from napari_metime.gui.state.made import Aligned, Done, Opened, Outlined, Ticket, is_as_before
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.gui.state.step_states import State
 from napari_metime.recipe import Recipe
 from napari_metime.section import CellTable, SectionResult, Tissue
 
-__all__ = ["ALIGN_SOURCES", "ColourBy", "InSight", "Session", "State"]
+__all__ = ["ALIGN_SOURCES", "ColourBy", "Session", "State"]
 
 ColourBy = Literal["role", "type"]
-InSight = tuple[tuple[str, str, bool], ...]
-"""Kind, channel and whether it is switched on of each layer of a result."""
 ALIGN_SOURCES = ("landmarks", "matrix", "path")
 """An alignment has one of these."""
 
@@ -43,6 +43,8 @@ class Session(HandMade):
         """Why each type is proposed as what it is."""
         self.cells_note, self.asks_unit = "", False
         """What that table was recognised as, in words; whether nothing in it says if x and y are px or µm."""
+        self.preview: Preview | None = None
+        """The columns and first rows of that table, where it is a text table that was looked at."""
         self.colour_by: ColourBy = "role"
         self.ways_left: dict[str, dict[str, Any]] = {}
         """What was chosen for each way of alignment before another one was taken."""
@@ -52,8 +54,8 @@ class Session(HandMade):
         """What it was recognised as, in words."""
         self.is_placing = False
         """Whether a click on the canvas sets a landmark."""
-        self.in_sight: InSight = ()
-        """What the viewer shows of the results, as it was when the session was kept last."""
+        self.in_sight = InSight()
+        """What the viewer shows, as it was when the session was kept last."""
         self.folder: Path | None = None
         self.project: Path | None = None
         """The folder that the project is saved in, by a person's wish."""
@@ -62,7 +64,7 @@ class Session(HandMade):
 
     def forget_cells(self) -> None:
         """Forget what was said of the former table: its columns are not those of another one."""
-        self.cell_types, self.why_roles = {}, {}
+        self.cell_types, self.why_roles, self.preview = {}, {}, None
         self.history = self.history.without("roles")
         fresh = dict.fromkeys(("x", "y", "type", "unit", "labels", "type_probability"))
         self.put("cells", "", {**self.get("cells"), **fresh, "gates": {}, "roles": {}})
@@ -115,9 +117,10 @@ class Session(HandMade):
         self.values = default_values()
         self.cell_types, self.types_of, self.folder, self.why_roles = {}, None, None, {}
         self.cells_note, self.asks_unit, self.project, self.unkept = "", False, None, ""
+        self.preview = None
         self.pairs, self.pairs_from, self.is_placing, self.outlined = Pairs(), None, False, None
         self._done, self._errors, self._running, self.ways_left = {}, {}, None, {}
-        self.history, self.in_sight = History(), ()
+        self.history, self.in_sight = History(), InSight()
 
     def restore(self, done: dict[Step, Done]) -> None:
         """Take results with what they were made of, as they stood in another session."""

@@ -1,9 +1,8 @@
-"""Volcano and ranked bars of the associations: a click chooses a channel, a chosen channel is marked."""
+"""Ranked bars of the associations, and what their plots share: a click chooses a channel, a chosen one is marked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,12 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QWheelEvent
 from qtpy.QtWidgets import QScrollArea
 
-from napari_metime.export.plots import CALLED_Q, LEAST_Q
 from napari_metime.export.words import interval, p_value, signed
-from napari_metime.gui.views.plots import new_plot
 from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
-from napari_metime.gui.widgets.style import ACCENT
 from napari_metime.section import label_of
 
 QUIET = "#8A8F98"
 """Lines and names, legible on dark and on light ground."""
-SYMBOLS = {"ion": "o", "ratio": "s", "axis": "star", "image": "t"}
 ROW_HEIGHT = 19
 MAX_LABEL = 22
 
@@ -34,63 +29,14 @@ def axis_colours(frame: pd.DataFrame) -> Mapping[str, str]:
     return dict(zip(names, TYPE_COLOURS, strict=False))
 
 
-def _tone(axis: str, colours: Mapping[str, str]) -> QColor:
+def tone(axis: str, colours: Mapping[str, str]) -> QColor:
     """Return a lighter tone, as the other plots have: they are drawn on dark and on light ground."""
     return QColor(colours.get(axis, OTHER_TYPES_COLOUR)).lighter(125)
 
 
-class Volcano:
-    """How strongly a channel goes with coldness against how surely."""
-
-    def __init__(self) -> None:
-        self.plot = new_plot("partial r with coldness", "−log₁₀ q", name="Volcano plot")
-        self.plot.setMinimumWidth(130)
-        self.points = pg.ScatterPlotItem(hoverable=True, hoverSize=12, tip=_tip)
-        self.ring = pg.ScatterPlotItem(size=17, brush=None, pen=pg.mkPen(ACCENT, width=2.5))
-        self._line = pg.InfiniteLine(
-            -np.log10(CALLED_Q), angle=0, pen=pg.mkPen(QUIET, style=Qt.PenStyle.DashLine), label="q = 0.05",
-            labelOpts={"position": 0.02, "anchors": [(0, 0), (0, 0)], "color": QUIET},
-        )  # fmt: skip
-        self._zero = pg.InfiniteLine(0, pen=pg.mkPen(QUIET, width=0.8))
-        for item in (self._line, self._zero, self.points, self.ring):
-            self.plot.addItem(item)
-        self._at: dict[str, tuple[float, float]] = {}
-        self._name = pg.TextItem(color=QUIET)
-        self.plot.addItem(self._name, ignoreBounds=True)
-
-    def show(self, tested: pd.DataFrame, colours: Mapping[str, str]) -> None:
-        """Show the tested rows of an association frame."""
-        x, y = tested["r_partial"].to_numpy(float), -np.log10(np.maximum(tested["q"].to_numpy(float), LEAST_Q))
-        names = tested["channel"].astype(str).tolist()
-        known = np.isfinite(x) & np.isfinite(y)
-        self._at = {names[i]: (float(x[i]), float(y[i])) for i in np.flatnonzero(known)}
-        spots = [
-            {
-                "pos": self._at[str(row["channel"])],
-                "symbol": SYMBOLS.get(row["kind"], "o"),
-                "size": 14 if row["kind"] == "axis" else 9,
-                "brush": _tone(row["axis"], colours),
-                "pen": pg.mkPen("#00000088"),
-                "data": dict(row),
-            }
-            for row in tested.to_dict("records")
-            if str(row["channel"]) in self._at
-        ]
-        self.points.setData(spots)
-        self.mark("")
-        reach = max([0.3, *(abs(a) for a, _ in self._at.values())])
-        top = max([2.0, *(b for _, b in self._at.values())])
-        self.plot.setXRange(-1.2 * reach, 1.2 * reach, padding=0)
-        self.plot.setYRange(-0.05 * top, 1.15 * top, padding=0)
-
-    def mark(self, name: str) -> None:
-        """Mark a channel and name it; nothing where it is not drawn."""
-        self.ring.setData([{"pos": self._at[name]}] if name in self._at else [])
-        self._name.setText(_short(label_of(name)) if name in self._at else "")
-        if name in self._at:
-            x, y = self._at[name]
-            self._name.setAnchor((0.85 if x > 0 else 0.15, 1.35))  # above, towards the middle: there is room
-            self._name.setPos(x, y)
+def tones(colours: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the colours of the axes as they are drawn, ``#RRGGBB``."""
+    return {axis: tone(axis, colours).name() for axis in colours}
 
 
 def channel_words(row: Mapping[str, Any]) -> str:
@@ -99,11 +45,6 @@ def channel_words(row: Mapping[str, Any]) -> str:
     limits = interval(row["r_low"], row["r_high"], signed)
     values = f"partial r {signed(row['r_partial'])}" + (f" ({limits})" if limits else "")
     return f"{label_of(str(row['channel']))}{axis}: {values} with coldness, q = {p_value(row['q'])}"
-
-
-def _tip(x: float, y: float, data: Any) -> str:
-    # As rich text and escaped: Qt would take a name with a tag in it for rich text.
-    return f"<p>{escape(channel_words(data))}</p>"
 
 
 class RankedBars(QScrollArea):
@@ -140,7 +81,7 @@ class RankedBars(QScrollArea):
         view.addItem(self._band)
         self.mark("")
         view.addItem(pg.InfiniteLine(0, pen=pg.mkPen(QUIET, width=0.8)))
-        tones = [_tone(axis, colours) for axis in rows["axis"]]
+        tones = [tone(axis, colours) for axis in rows["axis"]]
         bars = {"x0": np.minimum(r, 0), "x1": np.maximum(r, 0), "y0": y - 0.32, "y1": y + 0.32}
         view.addItem(pg.BarGraphItem(**bars, brushes=tones, pen=None))
         has = np.isfinite(low)
@@ -183,8 +124,8 @@ def _ranked(tested: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     rows = order.sort_values(["_axis", "r_partial"], ascending=[True, False], kind="stable")
     lines: list[tuple[str, str]] = []
     for axis, members in rows.groupby("axis", sort=False):
-        lines.append(("", f"{_short(str(axis) or 'no axis')} ▾"))
-        lines += [(name, _short(label_of(name))) for name in members["channel"].astype(str)]
+        lines.append(("", f"{short(str(axis) or 'no axis')} ▾"))
+        lines += [(name, short(label_of(name))) for name in members["channel"].astype(str)]
     return rows, lines
 
 
@@ -213,5 +154,6 @@ class _StillPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         event.ignore()
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a name as it is written in a plot, cut where it is long."""
     return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 1]}…"

@@ -12,9 +12,10 @@ from superqt import QElidingLabel
 
 from napari_metime.export.plots import Plot, bars_plot, volcano_plot
 from napari_metime.export.words import plural
-from napari_metime.gui.views.association_plots import RankedBars, Volcano, axis_colours, channel_words
+from napari_metime.gui.views.association_plots import RankedBars, axis_colours, channel_words, tones
 from napari_metime.gui.views.plots import SaveButton
-from napari_metime.gui.views.tables import ASSOCIATION_COLUMNS, association_frame
+from napari_metime.gui.views.tables import UNTESTED, association_columns, association_frame
+from napari_metime.gui.views.volcano import AxisLegend, Volcano
 from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR
 from napari_metime.gui.widgets.frame_table import FrameView, swatch
 from napari_metime.gui.widgets.searching import TableSearch
@@ -39,7 +40,7 @@ class AssociationView(QWidget):
         self.axis, self.amount = QComboBox(), QElidingLabel()
         self.axis.setAccessibleName("Axis")
         self.amount.setProperty("look", "dim")
-        self.volcano, self.bars = Volcano(), RankedBars()
+        self.volcano, self.bars, self.legend = Volcano(), RankedBars(), AxisLegend()
         self.table = FrameView("Associations with coldness")
         self.search = TableSearch(self.table, "Find a channel", only=("only tested", "status", "tested"))
         self.plot, self.plots = QComboBox(), QStackedWidget()
@@ -55,7 +56,7 @@ class AssociationView(QWidget):
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(_pane((self.plot, QLabel("of"), self.axis), self.plots))
         split.addWidget(_pane((self.search,), self.table))
-        split.setSizes([480, 520])
+        split.setSizes([560, 440])
         split.setChildrenCollapsible(False)
         below = QHBoxLayout()
         below.addWidget(self.amount, 1)
@@ -65,6 +66,7 @@ class AssociationView(QWidget):
         box.setContentsMargins(6, 4, 6, 0)
         box.setSpacing(0)
         box.addWidget(split, 1)
+        box.addWidget(self.legend)
         box.addLayout(below)
 
     def show_associations(self, associations: pd.DataFrame, channels: pd.DataFrame) -> None:
@@ -118,11 +120,12 @@ class AssociationView(QWidget):
         tested = shown[shown["status"] == "tested"]
         self.volcano.show(tested, self._colours)
         self.bars.show_rows(tested, self._colours)
-        self.table.show_frame(shown, ASSOCIATION_COLUMNS)
+        self.legend.show_axes(tested, self._colours)
+        self.table.show_frame(shown, association_columns(tones(self._colours)))
         self.table.setColumnWidth(0, min(self.table.columnWidth(0), MAX_NAME_WIDTH))  # the numbers must be in sight
         n = shown["status"].value_counts()
         parts = [f"{plural(len(tested), 'channel')} tested"]
-        parts += [f"{n[key]} {words}" for key, words in _UNTESTED.items() if n.get(key)]
+        parts += [f"{n[key]} {words}" for key, words in UNTESTED.items() if n.get(key)]
         self.amount.setText(" · ".join(parts))
         self.amount.setToolTip(f"{' · '.join(parts)}; the table says why not")
         if self._chosen:
@@ -157,5 +160,3 @@ def _pane(controls: Sequence[QWidget], below: QWidget) -> QWidget:
     box.addWidget(below, 1)
     return pane
 
-
-_UNTESTED = {"not_testable": "not testable", "not_measured": "not measured"}

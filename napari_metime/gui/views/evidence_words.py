@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_metime.export.words import MISSING, is_known, number, plural
+from napari_metime.export.words import MISSING, is_known, number, percent, plural
 from napari_metime.metabolites.axes import verdict_of
 from napari_metime.section import axis_label
 
@@ -72,7 +72,7 @@ def ratio_sentences(row: Row) -> list[str]:
         ("share_missing", "neither is, and nothing is shown"),
     )
     known = [(row.get(key), words) for key, words in shares]
-    parts = [f"in {_percent(share)} of the tissue pixels {words}" for share, words in known if is_known(share)]
+    parts = [f"in {percent(share)} of the tissue pixels {words}" for share, words in known if is_known(share)]
     told.append(_sentence("; ".join(parts)))
     told.append(f"Caveat: {_sentence(limits)}" if limits else "")
     told.append("Relative only: 0 is as much of both as this instrument sees, not as many molecules.")
@@ -91,7 +91,7 @@ def axis_sentences(row: Row, reasons: Sequence[str] = ()) -> list[str]:
         told.append(f"Scored from {plural(len(members), 'member')}{of}: {', '.join(map(str, members))}.")
         told.append("0 is the median of this section's tissue, 1 about one standard deviation above it.")
     elif is_known(coverage) and coverage > 0:
-        told.append(f"Seen: {_percent(coverage)} of the members that this file can show.")
+        told.append(f"Seen: {percent(coverage)} of the members that this file can show.")
     told.append(_sentence(_text(row, "review_sign")))
     return [sentence for sentence in told if sentence]
 
@@ -112,8 +112,8 @@ def _found(row: Row) -> list[str]:
     on, off, error_ppm = row.get("coverage"), row.get("off_coverage"), row.get("ppm_error")
     told = []
     if is_known(on):
-        beside = f", and in {_percent(off)} of those beside it" if is_known(off) else ""
-        told.append(f"Found in {_percent(on)} of the tissue pixels{beside}.")
+        beside = f", and in {percent(off)} of those beside it" if is_known(off) else ""
+        told.append(f"Found in {percent(on)} of the tissue pixels{beside}.")
     if is_known(row.get("off_to_on")):
         told.append(f"Beside the tissue it is {number(row['off_to_on'])} times as strong as on it.")
     if is_known(error_ppm):
@@ -139,7 +139,7 @@ def _scores(row: Row) -> list[str]:
     if is_known(row.get("msm")):
         told.append(f"METASPACE's score of place, abundance and order together: {row['msm']:.2f}.")
     if is_known(row.get("metaspace_fdr")):
-        told.append(f"Listed by METASPACE at a false discovery rate of {_percent(row['metaspace_fdr'])}.")
+        told.append(f"Listed by METASPACE at a false discovery rate of {percent(row['metaspace_fdr'])}.")
     return told
 
 
@@ -184,13 +184,6 @@ def _sign(value: object) -> int | None:
 def _text(row: Row, key: str) -> str:
     value = row.get(key)
     return value.strip() if isinstance(value, str) else ""
-
-
-def _percent(share: float) -> str:
-    """Write a share; what is there at all is never 0 %, and what is not everywhere never 100 %."""
-    if 0 < share < 0.005:
-        return "less than 1 %"
-    return f"{100 * share:.0f} %" if share >= 1 or share < 0.995 else "more than 99 %"
 
 
 def _sentence(text: str) -> str:

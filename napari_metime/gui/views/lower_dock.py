@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import pyqtgraph as pg
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QLabel, QPlainTextEdit, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_metime.gui.layers import layers
@@ -28,20 +28,11 @@ from napari_metime.gui.views.metabolite_tab import MetaboliteTab
 from napari_metime.gui.views.niche_tab import NicheTab
 from napari_metime.gui.views.plots import PlotSaver, follow_theme
 from napari_metime.gui.views.spectrum_tab import SpectrumTab
+from napari_metime.gui.views.tab_page import EMPTY, TabPage
 from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
-from napari_metime.gui.widgets.style import style_sheet
+from napari_metime.gui.widgets.style import dress
 from napari_metime.section import ChannelSet, NicheResult, label_of
 
-EMPTY = {
-    "Spectrum": "The spectrum of the section stands here once a file is open. Click a peak to see where its ion is.",
-    "Calibration": "Step 1 can correct the m/z of a file against lock masses (More settings, Recalibrate); "
-    "what came of it stands here.",
-    "Niches": "The niches, the rest and the whole domain stand here after step 6. Click a row to fly to its niche.",
-    "Gradient": "How cells and metabolites change with the distance from a niche, and across the tumour margin, stands "
-    "here after step 6.",
-    "Association": "Which channels go with coldness stands here after step 6: how strongly, how surely, and which "
-    "could not be tested.",
-}
 LATER: dict[str, type[QWidget]] = {
     "Calibration": CalibrationView,
     "Niches": NicheTab,
@@ -81,11 +72,13 @@ class LowerDock(DockedWidget):
         self._cell: int | None = None
         """The cell that was clicked last, by its row of cells.csv."""
         self._lay_out()
-        self._follow_theme()
+        dress(self, bench.viewer.theme)
+        self._colour_plots("Spectrum")
         self._connect(bench)
         bench.spectra.resume()
         self._on_index()
         self._put_off(*LATER)
+        self._on_changed()
         for step in ("data", "metabolites", "niches"):
             self._show(self.session.value(step))
         self._on_niche(bench.selection.niche)
@@ -146,12 +139,12 @@ class LowerDock(DockedWidget):
 
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
-        self._stacks: dict[str, QStackedWidget] = {}
-        for name, words in EMPTY.items():
-            self._stacks[name] = _with_words(words)
-            self.tabs.addTab(self._stacks[name], name)
-        self._stacks["Spectrum"].addWidget(self.spectrum)
-        self.tabs.insertTab(2, self.metabolites, "Metabolites")
+        self._pages = {name: TabPage(name) for name in EMPTY}
+        for name, page in self._pages.items():
+            self.tabs.addTab(page, name)
+        self._pages["Spectrum"].put(self.spectrum)
+        self._pages["Metabolites"].put(self.metabolites)
+        self._pages["Metabolites"].show_view(True)
         self.tabs.addTab(self.log, "Log")
         self.index = QLabel()
         self.index.setProperty("look", "dim")
@@ -173,6 +166,7 @@ class LowerDock(DockedWidget):
         bench.landed.connect(self._on_landed)
         bench.cleared.connect(self._on_cleared)
         bench.session.logged.connect(self._on_logged)
+        bench.session.changed.connect(self._on_changed)
         bench.indexing.changed.connect(self._on_index)
         bench.indexing.progressed.connect(self._on_index)
         viewer.events.theme.connect(self._on_theme)
@@ -187,8 +181,13 @@ class LowerDock(DockedWidget):
             teller.told.connect(self.say)
         self.on_close(self._saver.close)
         self.on_close(disconnecting(partial(bench.session.logged.disconnect, missing_ok=True), self._on_logged))
+        self.on_close(disconnecting(partial(bench.session.changed.disconnect, missing_ok=True), self._on_changed))
         self.on_close(disconnecting(viewer.events.theme.disconnect, self._on_theme))
         self.on_close(partial(stop_listening, weakref.ref(viewer), clicked, moved))
+
+    def _on_changed(self, _: str = "all") -> None:
+        for page in self._pages.values():
+            page.follow(self.session)
 
     def _on_landed(self, step: Step) -> None:
         value = self.session.value(step)
@@ -201,7 +200,7 @@ class LowerDock(DockedWidget):
             self._show_opened()
         self.spectrum.show_regions()
         if isinstance(value, ChannelSet):
-            self.tabs.setCurrentWidget(self.metabolites)
+            self._show_tab("Metabolites")
         if isinstance(value, NicheResult):
             self._cell = None
             self._show_tab("Niches")
@@ -226,13 +225,15 @@ class LowerDock(DockedWidget):
             "Gradient": self._fill_gradients,
             "Association": self._fill_associations,
         }
-        self._stacks[name].setCurrentIndex(1 if fills[name]() else 0)
+        self._pages[name].show_view(fills[name]())
 
     def _make(self, name: str) -> None:
         self._views[name] = view = LATER[name]()
-        self._stacks[name].addWidget(view)
+        self._pages[name].put(view)
         if isinstance(view, NicheTab):
             view.niche_chosen.connect(self._on_row)
+            view.niche_current.connect(self.bench.selection.choose_niche)
+            view.niche_hovered.connect(lambda label: self.say(niche_words(self.session, label)))
             return
         assert isinstance(view, CalibrationView | GradientPlot | AssociationView)
         view.save.asked.connect(self._saver.save)
@@ -254,7 +255,7 @@ class LowerDock(DockedWidget):
         found: NicheResult | None = self.session.value("niches")
         self.niches.show_regions(pd.DataFrame() if found is None else found.regions)
         self.niches.select(self.bench.selection.niche)
-        self.niches.table.bring_forward(f"log2fc_{self.bench.selection.channel}")
+        self.niches.bring_forward(self.bench.selection.channel)
         return found is not None
 
     def _fill_gradients(self) -> bool:
@@ -291,13 +292,13 @@ class LowerDock(DockedWidget):
         self._cell = None
         self.metabolites.show_session()
         for name in LATER:
-            self._stacks[name].setCurrentIndex(0)
+            self._pages[name].show_view(False)
         self._put_off(*LATER)
 
     def _show_opened(self) -> None:
         self._put_off("Calibration")
         self.spectrum.show_ions()
-        self._stacks["Spectrum"].setCurrentIndex(1)
+        self._pages["Spectrum"].show_view(True)
         self._show_tab("Spectrum")
 
     def _on_index(self, fraction: float = 0.0, text: str = "") -> None:
@@ -305,7 +306,7 @@ class LowerDock(DockedWidget):
         self.index.setToolTip(text or "The m/z-sorted index of this file, which step 1 offers to build")
 
     def _show_tab(self, name: str) -> None:
-        self.tabs.setCurrentWidget(self._stacks[name])
+        self.tabs.setCurrentWidget(self._pages[name])
 
     def _on_channel(self, name: str) -> None:
         self.metabolites.select(name)
@@ -314,7 +315,7 @@ class LowerDock(DockedWidget):
         if self._is_filled("Gradient"):
             self.gradients.show_channel(name)
         if self._is_filled("Niches"):
-            self.niches.table.bring_forward(f"log2fc_{name}")
+            self.niches.bring_forward(name)
         self.spectrum.plot.mark_channel(name, self.bench.selection.mz_of(name))
         self.say(f"Selected: {label_of(name)}" if name else "")
 
@@ -357,24 +358,10 @@ class LowerDock(DockedWidget):
         self.log.appendPlainText(text)
 
     def _on_theme(self) -> None:
-        self._in_turn.put("theme", self._follow_theme)
-
-    def _follow_theme(self) -> None:
-        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
-        self._colour_plots("Spectrum", *self._views)
+        dress(self, self.bench.viewer.theme)
+        self._in_turn.put("theme", lambda: self._colour_plots("Spectrum", *self._views))
 
     def _colour_plots(self, *names: str) -> None:
         for name in names:
-            for plot in self._stacks[name].findChildren(pg.PlotWidget):
+            for plot in self._pages[name].findChildren(pg.PlotWidget):
                 follow_theme(plot, self.bench.viewer.theme)
-
-
-def _with_words(words: str) -> QStackedWidget:
-    """Return words that stand until there is something to show, which comes behind them."""
-    label = QLabel(words)
-    label.setProperty("look", "dim")
-    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    label.setWordWrap(True)
-    stack = QStackedWidget()
-    stack.addWidget(label)
-    return stack

@@ -8,9 +8,9 @@ from superqt import QElidingLabel
 
 from napari_metime.export.plots import Plot
 from napari_metime.gui.layers.ion_bar import IonBar
-from napari_metime.gui.layers.ion_layers import SLOTS
 from napari_metime.gui.layers.legend import Swatch
 from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.state.in_sight import SLOTS
 from napari_metime.gui.state.regions import region_names
 from napari_metime.gui.views.plots import SaveButton
 from napari_metime.gui.views.spectrum_plot import MEAN_COLOUR, OVERLAY_COLOUR, SpectrumPlot, Window

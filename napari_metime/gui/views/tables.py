@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from napari_metime.export.associations import axis_of, panel_axes, r_limits, rank_of
+from napari_metime.export.colours import GRADE_COLOURS, grade_of
 from napari_metime.export.words import MISSING, area_mm2, count, interval, is_known, number, p_value, ratio, signed
 from napari_metime.gui.widgets.frame_table import Column
-from napari_metime.section import DESCRIPTIVE_COLUMNS, label_of
+from napari_metime.section import AXIS_PREFIX, DESCRIPTIVE_COLUMNS, label_of
+
+NOT_MEASURABLE = "not measurable"
 
 
 def _text(value: Any) -> str:
@@ -21,7 +25,34 @@ def _yes_or_no(value: Any) -> str:
 
 
 def _status(value: Any) -> str:
-    return {"tested": "yes", "not_testable": "not testable", "not_measured": "not measured"}.get(value, _text(value))
+    return {"tested": "yes", **UNTESTED}.get(value, _text(value))
+
+
+def _grade_colour(grade: Any) -> str:
+    return GRADE_COLOURS[grade_of(grade)] if isinstance(grade, str) and grade else ""
+
+
+def _found_of(found: Any, expected: Any) -> str:
+    return f"{count(found)} / {number(expected)}" if is_known(expected) else count(found)
+
+
+def _rate(value: Any, low: Any, high: Any) -> str:
+    limits = f" ({number(low)}–{number(high)})" if is_known(low) and is_known(high) else ""
+    return f"{number(value)}{limits}"
+
+
+def _r(value: Any, status: Any) -> str:
+    return UNTESTED.get(status, signed(value))
+
+
+def _change(value: Any, low: Any, high: Any) -> str:
+    limits = interval(low, high, signed)
+    return f"{signed(value)} ({limits})" if limits else signed(value)
+
+
+def _first(write: Callable[[Any], str]) -> Callable[..., str]:
+    """Return what writes the first of some values alone: the others are copied beside it."""
+    return lambda value, *_: write(value)
 
 
 def _percent(value: Any) -> str:
@@ -32,88 +63,164 @@ def _label(value: Any) -> str:
     return MISSING if pd.isna(value) else label_of(str(value))
 
 
+UNTESTED = {"not_testable": "not testable", "not_measured": "not measured"}
 REGION_COLUMNS = (
-    Column("region_id", "Region", _text, "Niches by number, then the rest of the domain, then all of it"),
-    Column("grade", "Grade", _text, "Desert or excluded, by the surroundings of the niche"),
-    Column("area_um2", "Area (mm²)", area_mm2, "Of the pixels of the region; copied in µm²"),
-    Column("n_effector", "Effectors", count, "Effector cells in the region"),
-    Column("expected_effector", "Expected", number, "Effectors that the cells there lead one to expect"),
-    Column("rate_ratio", "Rate ratio", number, "Effector share among cells, against the rest"),
+    Column("region_id", "Niche", _text, "Niches by number; then the rest of the domain, and all of the domain"),
     Column(
-        "rate_ratio_interval", "95 % interval", _text, "Limits of the rate ratio", ("rate_ratio_low", "rate_ratio_high")
+        "grade",
+        "Grade",
+        _text,
+        "Desert: few effectors in it and around it. Excluded: they stand around it and do not enter. Mixed: in between",
+        colour=_grade_colour,
     ),
-    Column("p_region", "p", p_value, "Family-wise over the section, against the section's own null"),
-    Column("suppressed", "Suppressed", _yes_or_no, "Whether suppressors are in excess there, by their own test"),
+    Column("area_um2", "Area\n(mm²)", area_mm2, "Of the pixels of the region; copied in µm²"),
+    Column(
+        "n_effector",
+        "Effectors\nfound / expected",
+        _found_of,
+        "Effector cells in the region, and how many the cells there lead one to expect",
+        ("expected_effector",),
+    ),
+    Column(
+        "rate_ratio",
+        "Rate ratio\n(95 % interval)",
+        _rate,
+        "Share of effectors among the cells of the niche, divided by that in the rest: 1 is as many, 0 is none",
+        ("rate_ratio_low", "rate_ratio_high"),
+    ),
+    Column(
+        "p_region",
+        "p",
+        p_value,
+        "How often chance alone gives a niche as cold as this anywhere in the section (family-wise, against effectors "
+        "that clump as they do here)",
+    ),
+    Column("suppressed", "Suppressed", _yes_or_no, "Whether suppressors are in excess there, by a test of their own"),
     Column("n_cells", "Cells", count, "Cells of every type in the region"),
-    Column("density_ratio", "Density ratio", number, "Effectors per mm², against the rest"),
-    Column("density_effector_per_mm2", "Effectors per mm²", number, "Effector cells over the area of the region"),
-    Column("density_suppressor_per_mm2", "Suppressors per mm²", number, "Suppressor cells over the area of the region"),
-    Column("density_tumor_per_mm2", "Tumour cells per mm²", number, "Tumour cells over the area of the region"),
+    Column("density_ratio", "Density\nratio", number, "Effectors per mm² in the niche, divided by those in the rest"),
+    Column("density_effector_per_mm2", "Effectors\n(per mm²)", number, "Effector cells over the area of the region"),
+    Column(
+        "density_suppressor_per_mm2", "Suppressors\n(per mm²)", number, "Suppressor cells over the area of the region"
+    ),
+    Column("density_tumor_per_mm2", "Tumour cells\n(per mm²)", number, "Tumour cells over the area of the region"),
 )
+FIRST = 6
+"""Columns that a reader asks for first; that of the channel in hand stands behind them."""
 FURTHER_REGION_COLUMNS = (
-    Column("p_region_labelling", "p, plain labels", p_value, "Family-wise, against random labelling of the cells"),
-    Column("stability", "Overlap", ratio, "Least Dice overlap with the searches by windows two thirds and 1.5 as wide"),
-    Column("called_share", "Called again", _percent, "Share of the redrawn sections in which it is called"),
-    Column("area_core_um2", "Core (mm²)", area_mm2, "Pixels that belong to the niche with a probability of 0.8"),
+    Column(
+        "p_region_labelling",
+        "p, plain\nlabels",
+        p_value,
+        "As p, but against effectors that do not clump: the cells' labels shuffled at random",
+    ),
+    Column(
+        "stability",
+        "Overlap of\nwindows",
+        ratio,
+        "How much of it other window sizes find (two thirds and 1.5 times as wide): 1 is all, 0 nothing (Dice)",
+    ),
+    Column("called_share", "Called\nagain (%)", _percent, "Share of the redrawn sections in which it is called"),
+    Column("area_core_um2", "Core\n(mm²)", area_mm2, "Pixels that belong to the niche with a probability of 0.8"),
     Column("membership_mean", "Membership", ratio, "Mean probability of its pixels to belong to a cold region"),
-    Column("ring_to_core", "Ring / niche", number, "Effectors per mm² around the niche over those in it"),
-    Column("q_suppressed", "q, suppressed", p_value, "Random labelling within suppressors and effectors"),
-    Column("distance_to_margin_um", "To margin (µm)", number, "Median distance to the domain's border; inside < 0"),
-    Column("distance_to_lymphoid_um", "To lymphoid (µm)", number, "Distance to the nearest lymphoid structure"),
+    Column("ring_to_core", "Ring /\nniche", number, "Effectors per mm² around the niche, divided by those in it"),
+    Column(
+        "q_suppressed",
+        "q,\nsuppressed",
+        p_value,
+        "Of the excess of suppressors: labels shuffled among suppressors and effectors, corrected for all niches",
+    ),
+    Column(
+        "distance_to_margin_um", "To margin\n(µm)", number, "Median distance to the domain's border, negative inside"
+    ),
+    Column("distance_to_lymphoid_um", "To lymphoid\n(µm)", number, "Distance to the nearest lymphoid structure"),
 )
 DESCRIPTIVE_SIGN = " †"
 DESCRIPTIVE = "Descriptive: regions were chosen by this, or by what it follows from; do not test it again."
-ASSOCIATION_COLUMNS = (
-    Column("channel", "Channel", _label, "Click a row to show its image"),
-    Column("r_partial", "Partial r", signed, "Correlation with coldness, once the covariates are taken out of both"),
-    Column("q", "q", p_value, "Benjamini-Hochberg of the larger p, within axis scores and within other channels"),
-    Column("r_interval", "95 % interval", _text, "Of the partial r, by the effective sample", ("r_low", "r_high")),
-    Column("status", "Tested", _status, "Whether it could be tested"),
-    Column("reason", "Why not, or how", _text, "Why it was not tested, or what to mind"),
-    Column("axis", "Axis", _text, "Metabolic programme"),
-    Column("kind", "Kind", _text, "Ion, ratio, axis score or another image"),
-    Column("ess", "Effective sample", count, "How many independent pixels the maps are worth"),
-    Column("p_shift", "p, shifts", p_value, "By random shifts of one map over the other"),
-    Column("p_modified_t", "p, modified t", p_value, "Clifford-Richardson-Hémon and Dutilleul: the screen"),
-    Column("r", "r", signed, "Correlation with coldness, nothing taken out"),
-    Column("peak_shift_um", "Peak at (µm)", number, "The shift at which it correlates most; 0 if well aligned"),
+R_HELP = (
+    "Partial correlation with coldness, from −1 to 1, once the covariates are taken out of both: above 0 there is more "
+    "of it where it is cold"
 )
+
+
+def association_columns(colours: Mapping[str, str]) -> tuple[Column, ...]:
+    """Return the columns of the associations table; ``colours`` are those of the axes in the plots."""
+    return (
+        Column(
+            "channel",
+            "Channel",
+            _first(_label),
+            "Click a row to show its image; the colour is that of its axis in the plot",
+            ("axis",),
+            colour=lambda _, axis: colours.get(axis, ""),
+        ),
+        Column("r_partial", "Partial r", _r, R_HELP, ("status",)),
+        Column("q", "q", p_value, "The larger of the two p, corrected for the number of channels (Benjamini-Hochberg)"),
+        Column("r_low", "95 % interval", _limits, "Of the partial r, by the effective sample", ("r_high",)),
+        Column("axis", "Axis", _text, "Metabolic programme"),
+        Column("status", "Tested", _status, "Whether it could be tested"),
+        Column("reason", "Why not, or how", _text, "Why it was not tested, or what to mind"),
+        Column("kind", "Kind", _text, "Ion, ratio, axis score or another image"),
+        Column("ess", "Effective\nsample", count, "How many independent pixels the maps are worth"),
+        Column("p_shift", "p, shifts", p_value, "By shifting one map over the other at random"),
+        Column("p_modified_t", "p, modified t", p_value, "Clifford-Richardson-Hémon and Dutilleul: the screen"),
+        Column("r", "r", signed, "Correlation with coldness, nothing taken out"),
+        Column("peak_shift_um", "Peak at\n(µm)", number, "The shift at which it correlates most; 0 if well aligned"),
+    )
+
+
+def _limits(low: Any, high: Any) -> str:
+    return interval(low, high, signed) or MISSING
 
 
 def region_columns(regions: pd.DataFrame) -> tuple[Column, ...]:
     """Return the columns of the regions table, those of the channels last; what a region was chosen by is marked."""
     known = [column for column in FURTHER_REGION_COLUMNS if column.key in regions and regions[column.key].notna().any()]
     names = [column.removeprefix("log2fc_") for column in regions.columns if _is_change(column)]
-    about = "inside the niche against the rest"
-    changes = [column for name in names for column in _of_channel(name, about)]
+    changes = [column for name in names for column in _of_channel(name)]
     return tuple(_marked(column) for column in (*REGION_COLUMNS, *known, *changes))
 
 
-def _of_channel(name: str, about: str) -> tuple[Column, ...]:
+def _of_channel(name: str) -> tuple[Column, ...]:
     """Return the columns of a channel; a table without the last two shows the first."""
     label = label_of(name)
+    what = "difference of z" if name.startswith(AXIS_PREFIX) else "log₂ change"
+    limits = (f"log2fc_low_{name}", f"log2fc_high_{name}")
+    about = f"{label} in the niche against {{}}: {what}"
     return (
         Column(
             f"log2fc_{name}",
-            f"log₂ {label}",
-            signed,
-            f"{label}: {about}; copied with its 95 % limits",
-            (f"log2fc_{name}", f"log2fc_low_{name}", f"log2fc_high_{name}"),
+            f"{label}\n({what})",
+            _change,
+            f"{about.format('the rest')}; copied with its 95 % limits",
+            limits,
+            missing=NOT_MEASURABLE,
         ),
-        Column(f"matched_log2fc_{name}", "matched", signed, f"{label}: against tissue as deep and as tumour-rich"),
-        Column(f"p_moved_{name}", "p, moved", p_value, f"{label}: the same shape moved to other places of the domain"),
+        Column(
+            f"matched_log2fc_{name}",
+            f"{label}\nmatched",
+            signed,
+            f"{about.format('tissue as deep and as tumour-rich')}",
+            missing=NOT_MEASURABLE,
+        ),
+        Column(
+            f"p_moved_{name}",
+            f"{label}\np, moved",
+            p_value,
+            f"{label}: how often the same shape, moved to another place of the domain, differs as much",
+            missing=NOT_MEASURABLE,
+        ),
     )
 
 
 def _marked(column: Column) -> Column:
     if column.key not in DESCRIPTIVE_COLUMNS:
         return column
-    told = f"{column.help}. {DESCRIPTIVE}" if column.help else DESCRIPTIVE
-    return column._replace(header=column.header + DESCRIPTIVE_SIGN, help=told)
+    first, line, second = column.header.partition("\n")
+    return column._replace(header=f"{first}{DESCRIPTIVE_SIGN}{line}{second}", help=f"{column.help}. {DESCRIPTIVE}")
 
 
 def association_frame(associations: pd.DataFrame, channels: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of associations.csv with axis and interval: tested ones by their q, then the others.
+    """Return the rows of associations.csv with axis and limits: tested ones by their q, then the others.
 
     Parameters
     ----------
@@ -126,15 +233,8 @@ def association_frame(associations: pd.DataFrame, channels: pd.DataFrame) -> pd.
     for row in rows:
         row["axis"] = axis_of(str(row["channel"]), of_panel)
         row["r_low"], row["r_high"] = r_limits(row)
-        row["r_interval"] = interval(row["r_low"], row["r_high"], signed)
-    needed = ["channel", "kind", "status", "r_partial", "q", "axis", "r_low", "r_high", "r_interval"]
+    needed = ["channel", "kind", "status", "r_partial", "q", "axis", "r_low", "r_high"]
     return pd.DataFrame(rows, columns=list(dict.fromkeys([*associations.columns, *needed])))
-
-
-def region_frame(regions: pd.DataFrame) -> pd.DataFrame:
-    """Return the regions with their interval in one column."""
-    ends = zip(regions["rate_ratio_low"], regions["rate_ratio_high"], strict=True)
-    return regions.assign(rate_ratio_interval=[interval(low, high) for low, high in ends])
 
 
 def _is_change(column: str) -> bool:

@@ -12,15 +12,18 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_metime.gui.widgets.collecting import collecting
+
 
 class DockedWidget(QWidget):
-    """Calls ``on_close`` functions once, when its dock or its window is closed."""
+    """Calls ``on_close`` functions once, when its dock or its window is closed; keeps the collector off till then."""
 
     def __init__(self) -> None:
         super().__init__()
         self._was_docked = False
         self._closing = _Once()
         self.destroyed.connect(self._closing.run)
+        self.on_close(collecting().hold())
 
     def on_close(self, function: Callable[[], None]) -> None:
         """Call a function at the end; it must not hold this widget."""

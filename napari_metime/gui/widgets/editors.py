@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -24,6 +23,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_metime.gui.widgets.lines import PathLine, PlainSpinBox, UnitLine
+
 UNITS = {"um": "µm", "ppm": "ppm", "mm2": "per mm²"}
 DECIMALS = 12
 MAX_INT = 2**31 - 1
@@ -35,6 +36,7 @@ class Editor(Protocol):
 
     def widget(self) -> QWidget: ...
     def show(self, value: Any) -> None: ...
+    def in_words(self) -> str: ...
 
 
 class ChoiceEditor:
@@ -71,6 +73,10 @@ class ChoiceEditor:
         self._shown = value
         self.box.setCurrentIndex(self._values.index(value))
 
+    def in_words(self) -> str:
+        """Return what is chosen."""
+        return self.box.currentText()
+
     def _on_activated(self, index: int) -> None:
         if index < len(self._values):
             self._put(self._values[index])
@@ -93,6 +99,10 @@ class FlagEditor:
     def show(self, value: Any) -> None:
         """Show a value."""
         self.box.setChecked(bool(value))
+
+    def in_words(self) -> str:
+        """Return whether it is on."""
+        return "yes" if self.box.isChecked() else "no"
 
 
 class SeveralEditor:
@@ -119,6 +129,10 @@ class SeveralEditor:
         """Tick those of a tuple."""
         for word, box in self.boxes.items():
             box.setChecked(word in value)
+
+    def in_words(self) -> str:
+        """Return the words that are ticked."""
+        return ", ".join(box.text() for box in self.boxes.values() if box.isChecked())
 
     def _on_clicked(self) -> None:
         self._put(tuple(word for word, box in self.boxes.items() if box.isChecked()))
@@ -154,12 +168,16 @@ class NumberEditor:
             with QSignalBlocker(self.box):
                 self.box.setValue(value)
 
+    def in_words(self) -> str:
+        """Return the number with its unit."""
+        return self.box.text()
+
 
 class TextEditor:
     """A number, a list of numbers or a text that may be left empty."""
 
     def __init__(self, empty: str, unit: str, read: Callable[[str], Any], put: Callable[[Any], None]) -> None:
-        self._read = read
+        self._read, self._unit = read, unit
         self._default: Any = "auto" if empty.startswith("auto") else None
         self.line = UnitLine(unit) if unit else QLineEdit()
         self.line.setPlaceholderText(empty)
@@ -183,6 +201,12 @@ class TextEditor:
         if self._value(self.line.text()) != value:
             self.line.setText("" if value == self._default else _plain(value))
 
+    def in_words(self) -> str:
+        """Return the text, or what an empty line stands for, with the unit."""
+        text = self.line.text().strip()
+        words = text or self.line.placeholderText()
+        return f"{words} {self._unit}" if self._unit and words[-1:].isdigit() else words
+
     def _value(self, text: str) -> Any:
         value = self._read(text.strip())
         return self._default if value is None else value
@@ -193,7 +217,7 @@ class PathEditor:
 
     def __init__(self, files: str, empty: str, put: Callable[[Any], None]) -> None:
         self._files, self._put = files, put
-        self._whole, self.line, self.browse = QWidget(), QLineEdit(), QPushButton("Browse…")
+        self._whole, self.line, self.browse = QWidget(), PathLine(), QPushButton("Browse…")
         self._whole.setProperty("look", "body")
         self._whole.setFocusProxy(self.line)
         self.line.setPlaceholderText(empty)
@@ -217,6 +241,10 @@ class PathEditor:
         if text != self.line.text():
             self.line.setText(text)
         self.line.setToolTip(text)
+
+    def in_words(self) -> str:
+        """Return the name of the file, or what stands for none."""
+        return Path(self.line.text()).name or self.line.placeholderText()
 
     def _on_edited(self) -> None:
         if self.line.isModified():  # leaving the field is no choice
@@ -287,31 +315,6 @@ def _range(field: FieldInfo, smallest: float) -> tuple[float, float]:
         elif isinstance(limit, Lt):
             high = limit.lt - smallest  # type: ignore[operator]
     return low, high
-
-
-class UnitLine(QLineEdit):
-    """A line with the unit of its number at its end."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        label = QLabel(unit)
-        label.setProperty("look", "dim")
-        label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 8, 0)
-        row.addWidget(label, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.setTextMargins(0, 0, label.sizeHint().width() + 8, 0)
-
-
-class PlainSpinBox(QDoubleSpinBox):
-    """Shows 5, not 5.000, and every digit that a value has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setLocale(QLocale.c())  # what is shown is read back with the same decimal point
-
-    def textFromValue(self, value: float) -> str:
-        return np.format_float_positional(value, trim="-")
 
 
 class _WheelFilter(QObject):

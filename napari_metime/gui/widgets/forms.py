@@ -43,7 +43,8 @@ class Row(typing.NamedTuple):
     """A row of a form: a field of the recipe and how it is shown.
 
     ``key`` may lead into a part of its own: ``grades.margin_um``. ``choices`` replaces free text by a list of
-    (words, value); ``empty`` is shown where a value may be left out.
+    (words, value); ``empty`` is shown where a value may be left out. ``says`` is how the value stands in a line that
+    tells several of them; empty where it is not told.
     """
 
     section: str
@@ -52,6 +53,7 @@ class Row(typing.NamedTuple):
     empty: str = ""
     choices: Sequence[tuple[str, Any]] = ()
     files: str = ""
+    says: str = "{}"
 
 
 class Form(QWidget):
@@ -65,6 +67,7 @@ class Form(QWidget):
         self._session, self._put = session, put or session.put
         self.editors: dict[tuple[str, str], Editor] = {}
         self._lines: dict[tuple[str, str], tuple[QWidget, QWidget]] = {}
+        self._says = {(row.section, row.key): row.says for row in rows if row.says}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
@@ -85,6 +88,15 @@ class Form(QWidget):
         for widget in self._lines[section, key]:
             widget.setVisible(is_visible)
 
+    def in_words(self) -> list[str]:
+        """Return what the rows in sight say, each in a few words; what is empty says nothing."""
+        told = []
+        for key, says in self._says.items():
+            words = "" if self._lines[key][1].isHidden() else self.editors[key].in_words()
+            if words:
+                told.append(says.format(words))
+        return told
+
     def _add(self, grid: QGridLayout, row: Row) -> None:
         field = field_of(row.section, row.key)
         editor = _editor(row, field, lambda value: self._take(row, value))
@@ -97,7 +109,6 @@ class Form(QWidget):
         grid.addWidget(widget, line, 1)
         self.editors[row.section, row.key] = editor
         self._lines[row.section, row.key] = (label, widget)
-
 
     def _take(self, row: Row, value: Any) -> None:
         whole, _, inner = row.key.partition(".")

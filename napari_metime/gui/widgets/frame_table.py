@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QKeySequence, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QMenu, QTableView
+from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QColor, QFont, QGuiApplication, QIcon, QKeyEvent, QKeySequence, QPainter, QPixmap
+from qtpy.QtWidgets import QAbstractItemView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
-from napari_metime.export.colours import GRADE_COLOURS, grade_of
 from napari_metime.export.tables import spreadsheet_text
 from napari_metime.export.words import is_known
 
 ROWS_MEASURED = 40
 """Rows that a column is made wide enough for; more would keep the window waiting. Our own choice."""
-MAX_COLUMN_WIDTH = 260
+MAX_COLUMN_WIDTH, MARGIN = 260, 6
 MISSING_KEY = None
 """What a cell without a value is sorted by: it comes last, whichever way is sorted."""
 
 
 class Column(NamedTuple):
-    """A column of a shown table: where it comes from and how it is written; ``copied`` are the keys to copy for it."""
+    """A column of a shown table.
+
+    Parameters
+    ----------
+    key : whose values sort the rows
+    write : makes the text of a cell, of its value and those ``beside`` it
+    help : what it is, for hovering over the header
+    beside : further keys that belong to it; they are written in the same cell, and copied in columns of their own
+    colour : of the swatch before the text, of the same values; empty for none
+    missing : what stands where there is no value; empty where ``write`` says it
+    """
 
     key: str
     header: str
-    write: Callable[[Any], str]
+    write: Callable[..., str]
     help: str = ""
-    copied: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    colour: Callable[..., str] | None = None
+    missing: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that a cell is written of."""
+        return (self.key, *self.beside)
 
 
 class FrameModel(QAbstractTableModel):
@@ -39,17 +56,22 @@ class FrameModel(QAbstractTableModel):
         super().__init__()
         self.frame = pd.DataFrame()
         self.columns: Sequence[Column] = ()
+        self.n_last = 0
+        """How many rows at the end sum the others up: they stay last, however the rows are sorted."""
         self._numeric: set[str] = set()
+        self._italic = QFont()
+        self._italic.setItalic(True)
         self._values: dict[str, list[Any]] = {}
         """By column: Qt asks for every cell many times, and one value out of a data frame takes a while."""
 
-    def show(self, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+    def show(self, frame: pd.DataFrame, columns: Sequence[Column], n_last: int = 0) -> None:
         """Show another frame."""
         self.beginResetModel()
-        self.frame = frame.reset_index(drop=True)
+        self.frame, self.n_last = frame.reset_index(drop=True), n_last
         self.columns = [column for column in columns if column.key in frame]
         self._numeric = {column.key for column in self.columns if _is_numeric(frame[column.key])}
-        self._values = {column.key: frame[column.key].tolist() for column in self.columns}
+        keys = {key for column in self.columns for key in column.keys if key in frame}
+        self._values = {key: frame[key].tolist() for key in keys}
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
@@ -61,20 +83,36 @@ class FrameModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return text, sort value, alignment or swatch of a cell."""
-        column = self.columns[index.column()]
-        value = self._values[column.key][index.row()]
+        """Return text, sort value, alignment, letters or swatch of a cell."""
+        column, row = self.columns[index.column()], index.row()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return column.write(value)
+            return self._text(column, row)
         if role == Qt.ItemDataRole.UserRole:
+            value = self._values[column.key][row]
             if column.key in self._numeric:
                 return float(value) if is_known(value) else MISSING_KEY
-            return MISSING_KEY if pd.isna(value) or value == "" else str(value)
-        if role == Qt.ItemDataRole.TextAlignmentRole and not isinstance(value, bool):
+            return MISSING_KEY if pd.isna(value) or value == "" else natural(str(value))
+        if role == Qt.ItemDataRole.TextAlignmentRole:
             return self._alignment(column)
-        if role == Qt.ItemDataRole.DecorationRole and column.key == "grade" and isinstance(value, str) and value:
-            return swatch(GRADE_COLOURS[grade_of(value)])
+        if role == Qt.ItemDataRole.FontRole and self.is_last(row):
+            return self._italic
+        if role == Qt.ItemDataRole.DecorationRole and column.colour is not None:
+            colour = column.colour(*self._cell(column, row))
+            return swatch(colour) if colour else None
         return None
+
+    def is_last(self, row: int) -> bool:
+        """Whether a row sums the others up."""
+        return row >= len(self.frame) - self.n_last
+
+    def _text(self, column: Column, row: int) -> str:
+        values = self._cell(column, row)
+        if column.missing and pd.isna(values[0]) and not self.is_last(row):
+            return column.missing
+        return column.write(*values)
+
+    def _cell(self, column: Column, row: int) -> tuple[Any, ...]:
+        return tuple(self._values[key][row] if key in self._values else None for key in column.keys)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the header, its help and where it stands: above its numbers."""
@@ -88,7 +126,7 @@ class FrameModel(QAbstractTableModel):
 
     def text_of(self, row: int) -> str:
         """Return what is written in a row, in lower case."""
-        return " ".join(column.write(self._values[column.key][row]) for column in self.columns).lower()
+        return " ".join(self._text(column, row) for column in self.columns).lower()
 
     def _alignment(self, column: Column) -> Qt.AlignmentFlag:
         side = Qt.AlignmentFlag.AlignRight if column.key in self._numeric else Qt.AlignmentFlag.AlignLeft
@@ -120,10 +158,25 @@ class FrameFilter(QSortFilterProxyModel):
         text = model.text_of(row) if self._words else ""
         return all(word in text for word in self._words)
 
+    def is_last(self, row: int) -> bool:
+        """Whether a shown row sums the others up."""
+        model = self.sourceModel()
+        assert isinstance(model, FrameModel)
+        return model.is_last(self.mapToSource(self.index(row, 0)).row())
+
     def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:
         """Whether one row comes before another; what is missing comes last, whichever way is sorted."""
-        role, order = self.sortRole(), self.sortOrder()
-        return comes_before(left.data(role), right.data(role), is_rising=order == Qt.SortOrder.AscendingOrder)
+        role, is_rising = self.sortRole(), self.sortOrder() == Qt.SortOrder.AscendingOrder
+        model = self.sourceModel()
+        assert isinstance(model, FrameModel)
+        if model.is_last(max(left.row(), right.row())):
+            return (left.row() < right.row()) == is_rising
+        return comes_before(left.data(role), right.data(role), is_rising=is_rising)
+
+
+def natural(text: str) -> str:
+    """Return what a text is sorted by: numbers in it by their value, and capitals as small letters."""
+    return re.sub(r"\d+", lambda found: found[0].zfill(12), text).casefold()
 
 
 def comes_before(left: Any, right: Any, *, is_rising: bool) -> bool:
@@ -133,12 +186,29 @@ def comes_before(left: Any, right: Any, *, is_rising: bool) -> bool:
     return bool(left < right)
 
 
+class _Ruled(QStyledItemDelegate):
+    """Draws a line above the rows that sum the others up."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Draw a cell."""
+        super().paint(painter, option, index)
+        shown = index.model()
+        assert isinstance(shown, FrameFilter)
+        if index.row() and shown.is_last(index.row()) and not shown.is_last(index.row() - 1):
+            colour = option.palette.text().color()
+            colour.setAlpha(110)
+            painter.setPen(colour)
+            painter.drawLine(option.rect.topLeft(), option.rect.topRight())
+
+
 class FrameView(QTableView):
     """A table whose rows can be chosen; emits the row of the data frame."""
 
     row_chosen = Signal(int)
     row_current = Signal(int)
     """Another row has become the current one, by mouse or keyboard."""
+    row_hovered = Signal(int)
+    """The mouse is over another row; -1 where it is over none."""
 
     def __init__(self, name: str = "Table") -> None:
         super().__init__()
@@ -156,20 +226,24 @@ class FrameView(QTableView):
         self.verticalHeader().setDefaultSectionSize(26)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setItemDelegate(_Ruled(self))
+        self.setMouseTracking(True)
         self.setTabKeyNavigation(False)  # Tab goes on to the next widget, the arrows to the next cell
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._offer_copy)
         self.clicked.connect(self._on_index)
         self.activated.connect(self._on_index)
+        self.entered.connect(lambda index: self.row_hovered.emit(self.shown.mapToSource(index).row()))
+        self.viewportEntered.connect(lambda: self.row_hovered.emit(-1))
         self.selectionModel().currentRowChanged.connect(self._on_current)
 
-    def show_frame(self, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
-        """Show another frame."""
+    def show_frame(self, frame: pd.DataFrame, columns: Sequence[Column], n_last: int = 0) -> None:
+        """Show another frame, whose last rows may sum the others up."""
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.frame_model.show(frame, columns)
+        self.frame_model.show(frame, columns, n_last)
         self.resizeColumnsToContents()
         for i in range(self.frame_model.columnCount()):
-            self.setColumnWidth(i, min(self.columnWidth(i) + 10, MAX_COLUMN_WIDTH))
+            self.setColumnWidth(i, min(self.columnWidth(i) + MARGIN, MAX_COLUMN_WIDTH))
 
     def select(self, row: int) -> None:
         """Select a row of the data frame without choosing it; nothing where it is filtered away."""
@@ -188,7 +262,7 @@ class FrameView(QTableView):
         else:
             self.clearSelection()
 
-    def bring_forward(self, key: str, behind: int = 2) -> None:
+    def bring_forward(self, key: str, behind: int) -> None:
         """Show a column behind the first ones, where there is one of it, and the others in their own order."""
         header, keys = self.horizontalHeader(), [column.key for column in self.frame_model.columns]
         for i in range(len(keys)):
@@ -201,7 +275,7 @@ class FrameView(QTableView):
         chosen = sorted(index.row() for index in self.selectionModel().selectedRows())
         rows = range(self.shown.rowCount()) if everything or not chosen else chosen
         source = [self.shown.mapToSource(self.shown.index(row, 0)).row() for row in rows]
-        keys = [key for column in self.frame_model.columns for key in column.copied or (column.key,)]
+        keys = [key for column in self.frame_model.columns for key in column.keys]
         keys = [key for key in dict.fromkeys(keys) if key in self.frame_model.frame]
         QGuiApplication.clipboard().setText(spreadsheet_text(self.frame_model.frame[keys].iloc[source]))
 
@@ -211,6 +285,11 @@ class FrameView(QTableView):
             self.copy()
         else:
             super().keyPressEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Tell that the mouse is over no row."""
+        super().leaveEvent(event)
+        self.row_hovered.emit(-1)
 
     def _offer_copy(self, place: QPoint) -> None:
         menu = QMenu(self)

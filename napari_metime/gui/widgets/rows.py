@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QGridLayout,
@@ -17,6 +17,9 @@ from qtpy.QtWidgets import (
 
 from napari_metime.gui.widgets.editors import name_control
 from napari_metime.gui.widgets.forms import LABEL_WIDTH
+
+ARROW = QSize(10, 10)
+"""Of a fold, so small that its words begin near where those of the rows do."""
 
 
 def labelled(words: str, widget: QWidget) -> QWidget:
@@ -85,6 +88,7 @@ class Fold(QWidget):
         self.head = QToolButton()
         self.head.setProperty("look", "fold")
         self.head.setText(words)
+        self.head.setIconSize(ARROW)
         self.head.setCheckable(True)
         self.head.setAccessibleName(words)
         self.head.setAccessibleDescription("opens and closes what stands below")
@@ -102,3 +106,54 @@ class Fold(QWidget):
     def _on_toggled(self, is_open: bool) -> None:
         self._content.setVisible(is_open)
         self.head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+
+
+class Settings(QWidget):
+    """The settings of a step: open, or folded into one line that says them, with a button that opens them."""
+
+    def __init__(self, content: QWidget, of: str) -> None:
+        super().__init__()
+        self.setProperty("look", "body")
+        self.said, self.change = QLabel(), QPushButton("Change")
+        self.said.setProperty("look", "dim")
+        self.said.setWordWrap(True)
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.change.setProperty("look", "link")
+        self.change.setCheckable(True)
+        self.change.setAccessibleName(f"Change the settings of {of}")
+        self.change.toggled.connect(self._on_toggled)
+        self._content = content
+        self._line = QWidget()
+        self._line.setProperty("look", "body")
+        row = QHBoxLayout(self._line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.said, 1)
+        row.addWidget(self.change, 0, Qt.AlignmentFlag.AlignTop)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(8)
+        box.addWidget(self._line)
+        box.addWidget(content)
+        self.fold(False)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether somebody has opened them."""
+        return self._is_folded and self.change.isChecked()
+
+    def fold(self, is_folded: bool) -> None:
+        """Fold them into a line that says them, or show them without one."""
+        self._is_folded = is_folded
+        self._line.setVisible(is_folded)
+        self.change.setChecked(False)
+        self._on_toggled(False)
+
+    def say(self, words: str) -> None:
+        """Say what the settings are."""
+        self.said.setText(words)
+
+    def _on_toggled(self, is_open: bool) -> None:
+        self.change.setText("Close" if is_open else "Change")
+        self._content.setVisible(is_open or not self._is_folded)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari.utils.theme import get_theme
+from napari.utils.theme import available_themes, get_theme
+from qtpy.QtWidgets import QWidget
 
 ACCENT = "#3F69CC"
 LINK = "#8CADF5"
@@ -37,19 +38,33 @@ def colours_of(theme_id: str) -> dict[str, str]:
 
 
 def style_sheet(theme_id: str) -> str:
-    """Return the style sheet of our docks for one of napari's themes."""
-    sheet = _SHEET
+    """Return the rules of our docks for one of napari's themes; they hold where a dock says that it is in it."""
+    sheet = _SHEET.replace("#metime", f'#metime[theme="{theme_id}"]')
     for name, colour in colours_of(theme_id).items():
         sheet = sheet.replace(f"@{name}@", colour)
     return sheet
+
+
+def dress(dock: QWidget, theme_id: str) -> None:
+    """Give a dock the look of one of napari's themes.
+
+    The rules of all themes stand in its style sheet, and a property says which hold. napari has Qt style every widget
+    of its window anew with a theme, ours among them; another text of our sheet would have that done twice.
+    """
+    dock.setProperty("theme", theme_id)
+    if style_sheet(theme_id) not in dock.styleSheet():
+        themes = dict.fromkeys((*available_themes(), theme_id))
+        dock.setStyleSheet("".join(style_sheet(each) for each in themes))
 
 
 _SHEET = """
 #metime QLabel, #metime QCheckBox, #metime QToolButton { background: transparent; padding: 0px; }
 #metime QLabel[look="title"] { font-weight: bold; font-size: 12pt; }
 #metime QLabel[look="dim"], #metime QToolButton[look="fold"] { color: @dim@; }
+#metime QLabel[look="legend"] { color: @dim@; font-size: 8pt; }
 #metime QLabel[look="warning"] { color: @stale@; }
 #metime QLabel[look="error"] { color: @error@; }
+#metime QLabel[look="stale"] { color: @on_stale@; background: @stale@; border-radius: 3px; }
 #metime QFrame[look="step"] { background: @card@; border-radius: 5px; border: 1px solid @card@; }
 #metime QFrame[look="step"][open="true"] { border: 1px solid @line@; }
 #metime QWidget[look="body"] { background: transparent; }
@@ -77,8 +92,9 @@ _SHEET = """
 #metime QPushButton[look="primary"]:focus { border: 2px solid @text@; }
 #metime QPushButton[look="primary"]:disabled { background: @field@; color: @dim@; font-weight: normal; }
 #metime QPushButton[look="tight"] { padding: 5px 7px; }
-#metime QPushButton[look="link"] { background: transparent; color: @link@; padding: 3px 1px; text-align: left; }
-#metime QPushButton[look="link"]:focus { border: 2px solid @link@; padding: 2px 0px; }
+#metime QPushButton[look="link"] { background: transparent; color: @link@; padding: 3px 0px; text-align: left;
+  border: 0px; border-bottom: 2px solid transparent; border-radius: 0px; }
+#metime QPushButton[look="link"]:focus { border: 0px; border-bottom: 2px solid @link@; padding: 3px 0px; }
 #metime QPushButton[look="tight"]:focus { padding: 4px 6px; }
 #metime QPushButton[look="menu"]::menu-indicator { width: 0px; }
 #metime QFrame[look="question"] { background: @card@; border: 2px solid @stale@; border-radius: 5px; }

@@ -1,0 +1,66 @@
+"""Where names stand beside the points of a plot, so that none covers another name or a point."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAP_PX, STEP_PX, N_STEPS = 8.0, 7.0, 12
+"""Between a point and its name, between the heights that are tried, and how many are. Our own choice."""
+POINT_PX = 5.0
+"""Half of what a name leaves free around a point."""
+
+
+def place_names(
+    at: NDArray[np.float64], sizes: NDArray[np.float64], points: NDArray[np.float64], room: tuple[float, float]
+) -> list[tuple[float, float] | None]:
+    """Return where the names of some points stand; None for a name that finds no free place.
+
+    Parameters
+    ----------
+    at : the points to name, shape (n, 2), in pixels; the first is placed first
+    sizes : width and height of their names, shape (n, 2), in pixels
+    points : all points, which no name may cover, shape (m, 2), in pixels
+    room : width and height of the plot, in pixels
+
+    Returns
+    -------
+    places : of the upper left corners, in pixels
+
+    Notes
+    -----
+    Each name takes the free place nearest to its point, of those to the right, to the left, above and below.
+    """
+    taken = np.concatenate([points - POINT_PX, points + POINT_PX], axis=1)
+    placed: list[tuple[float, float] | None] = []
+    for (x, y), (width, height) in zip(at, sizes, strict=True):
+        found = None
+        for left, top in _places(float(x), float(y), float(width), float(height)):
+            box = (left, top, left + width, top + height)
+            if left < 0 or top < 0 or box[2] > room[0] or box[3] > room[1]:
+                continue
+            if not _covers(box, taken):
+                found = (left, top)
+                taken = np.vstack([taken, box])
+                break
+        placed.append(found)
+    return placed
+
+
+def _places(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
+    """Return the places that are tried for a name, the nearest to its point first."""
+    sides = (x + GAP_PX, x - GAP_PX - width, x - width / 2)
+    heights = [y - height / 2 + sign * step * STEP_PX for step in range(N_STEPS + 1) for sign in (-1.0, 1.0)]
+    places = [(left, top) for top in dict.fromkeys(heights) for left in sides]
+
+    def away(place: tuple[float, float]) -> float:
+        left, top = place
+        return float(np.hypot(max(left - x, x - left - width, 0.0), max(top - y, y - top - height, 0.0)))
+
+    return sorted(places, key=away)
+
+
+def _covers(box: tuple[float, float, float, float], taken: NDArray[np.float64]) -> bool:
+    left, top, right, bottom = box
+    is_over = (left < taken[:, 2]) & (taken[:, 0] < right) & (top < taken[:, 3]) & (taken[:, 1] < bottom)
+    return bool(is_over.any())
