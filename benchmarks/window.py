@@ -4,16 +4,16 @@
                                                             [--out docs/fluid.md] [--verbose]
 
 puts FILE into a folder of its own with simulated cells, then drives the real window by clicks: every step, every tab,
-the canvas, an ion, the index, the export. Of each action the longest block of the window is told, and how much of it
-was our code (see window_clock). Then every long step is cancelled at random moments. ``--out`` renews the marked part
-of a page; otherwise the tables are printed.
+the canvas, an ion, the index, the export. Of each action are told the longest block of the window, how much of it was
+our code (see window_clock), and the most memory that the process had by then. Then every step is cancelled at random
+moments (see cancelling). ``--out`` renews the table of the actions in a page; otherwise it is printed, as the other is.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from cancelling import cancel_each, cancel_table
 from marked import write_marked
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
@@ -49,6 +50,7 @@ class Row:
 
     action: str
     seconds: float
+    peak_gb: float
     blocks: list[Block]
 
 
@@ -88,16 +90,6 @@ def put_into(folder: Path, file: Path, n_cells: int) -> Path:
     return recipe
 
 
-@dataclass(frozen=True)
-class Cancel:
-    """One cancelled run: how far it was, until the window was free again, and until its thread was gone."""
-
-    step: str
-    share: float
-    free_s: float
-    gone_s: float
-
-
 class Driver:
     """Clicks in a window, and watches it meanwhile."""
 
@@ -112,7 +104,8 @@ class Driver:
             act()
             run_until(done)
             rest(0.3)
-        self.rows.append(Row(action, time.perf_counter() - begin_s, blocks))
+        peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux counts in kB
+        self.rows.append(Row(action, time.perf_counter() - begin_s, peak_gb, blocks))
         longest = max((block.seconds for block in blocks), default=0.0)
         print(f"{action}: {self.rows[-1].seconds:.1f} s, longest block {1000 * longest:.0f} ms", flush=True)
 
@@ -177,58 +170,6 @@ class Window(Driver):
         self._look_around()
         self.step("export")
 
-    def cancel_each(self, times: int) -> list[Cancel]:
-        """Cancel every long step at random moments, then run it to its end."""
-        panels, rng, found = self.dock.panels, np.random.default_rng(0), []
-        starts: dict[str, tuple[Step, Callable[[], object]]] = {
-            "open": ("data", lambda: self.bench.run("data")),  # its button is there only before the file is open
-            "tissue": ("tissue", lambda: self.press(panels["tissue"].primary)),
-            "find regions": ("tissue", lambda: self.press(panels["tissue"].regions.start)),
-            "metabolites": ("metabolites", lambda: self.press(panels["metabolites"].primary)),
-            "cells": ("cells", lambda: self.press(panels["cells"].primary)),
-            "align": ("align", lambda: self.press(panels["align"].primary)),
-            "refine": ("align", lambda: self.press(panels["align"].refine.refine)),
-            "niches": ("niches", lambda: self.press(panels["niches"].primary)),
-            "export": ("export", lambda: self.press(panels["export"].primary)),
-        }
-        for name, (step, start) in starts.items():
-            self.press(panels[step].header)
-            rest(0.3)
-            whole_s = self._working_s(start)
-            for share in rng.uniform(0.0, 1.0, times):
-                start()
-                found.extend(self._cancel(name, panels[step].cancel, share, whole_s))
-            start()
-            run_until(self.idle)
-            rest(0.5)
-            print(f"{name}: {whole_s:.1f} s, {sum(each.step == name for each in found)} times cancelled", flush=True)
-        return found
-
-    def _working_s(self, start: Callable[[], object]) -> float:
-        """Run a step, and return how long its thread was at work: what napari draws afterwards cannot be cancelled."""
-        begin_s, ends_s = time.monotonic(), []
-        start()
-        job = self.bench._job
-        waiting = threading.Thread(target=lambda: ends_s.append(job.over.wait() and time.monotonic()))
-        waiting.start()
-        run_until(self.idle)
-        waiting.join()
-        return ends_s[0] - begin_s
-
-    def _cancel(self, name: str, cancel: QPushButton, share: float, whole_s: float) -> list[Cancel]:
-        """Click Cancel at a share of the time that a step takes; nothing where it was done by then."""
-        at_s = time.monotonic() + share * whole_s
-        run_until(lambda: time.monotonic() >= at_s or self.idle())
-        if self.idle():
-            return []
-        QTest.mouseClick(cancel, Qt.MouseButton.LeftButton)
-        run_until(lambda: self.idle() and not cancel.isVisible())
-        free_s = time.monotonic() - at_s
-        run_until(lambda: not self.bench._runner.is_working)
-        gone_s = time.monotonic() - at_s
-        rest(0.2)
-        return [Cancel(name, share, free_s, gone_s)]
-
     def _paint(self) -> None:
         self.press(self.dock.panels["tissue"].paint)
         layer = layers.find(self.viewer, "tissue")
@@ -284,11 +225,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="window_") as scratch:
         window = Window(put_into(Path(scratch), options.path, options.cells))
         window.whole_path()
-        cancels = [] if options.cancels == 0 else window.cancel_each(options.cancels)
+        cancels = [] if options.cancels == 0 else cancel_each(window, options.cancels)
         window.viewer.close()
-    text = table(window.rows) + "\n\n" + cancel_table(cancels)
+    text = table(window.rows)
     if options.verbose:
         tell_where(window.rows)
+    print(cancel_table(cancels))
     if options.out is None:
         print(text)
     else:
@@ -298,29 +240,19 @@ def main() -> None:
 def table(rows: list[Row]) -> str:
     """Return the table of the actions; each is told by its block that has most of our own time, and its longest."""
     lines = [
-        "| action | takes (s) | longest block (ms) | of it ours | napari's, called by us | napari's own |",
-        "|---|---|---|---|---|---|",
+        "| action | takes (s) | longest block (ms) | of it ours | napari's, called by us | napari's own | GB |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         nothing = Block(0.0, 0.0, 0.0, 0.0)
         longest = max(row.blocks, key=lambda block: block.seconds, default=nothing)
         most = max((block.ours_s for block in row.blocks), default=0.0)
         cells = [longest.seconds, most, longest.asked_s, longest.napari_s]
-        lines.append(f"| {row.action} | {row.seconds:.1f} | " + " | ".join(f"{1000 * s:.0f}" for s in cells) + " |")
-    return "\n".join(lines)
-
-
-def cancel_table(cancels: list[Cancel]) -> str:
-    """Return the table of the cancelled runs."""
-    lines = [
-        "| step | cancelled | window free again: median, longest (ms) | its thread gone: median, longest (ms) |",
-        "|---|---|---|---|",
-    ]
-    for step in dict.fromkeys(each.step for each in cancels):
-        of_step = [each for each in cancels if each.step == step]
-        times = (np.array([getattr(each, key) for each in of_step]) for key in ("free_s", "gone_s"))
-        told = (f"{1000 * np.median(seconds):.0f}, {1000 * seconds.max():.0f}" for seconds in times)
-        lines.append(f"| {step} | {len(of_step)} | " + " | ".join(told) + " |")
+        lines.append(
+            f"| {row.action} | {row.seconds:.1f} | "
+            + " | ".join(f"{1000 * s:.0f}" for s in cells)
+            + f" | {row.peak_gb:.1f} |"
+        )
     return "\n".join(lines)
 
 

@@ -122,7 +122,7 @@ def _whose(frame: FrameType | None) -> tuple[str, str]:
     return whose, f"{ours[-1]} > {ours[0]}" + (f" > {inner}" if whose == "asked" else "")
 
 
-def run_until(done: Callable[[], bool], limit_s: float = 600.0) -> None:
+def run_until(done: Callable[[], bool], limit_s: float = 3600.0) -> None:
     """Turn the event loop as ``exec`` does until something is done."""
     waking = QTimer(interval=BEAT_MS)  # else it would wait for an event that does not come
     waking.start()

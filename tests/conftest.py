@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,6 @@ import platformdirs
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
-ON_SCREEN = ("test_window.py", "test_click_path.py")
-"""The files whose tests need the real window, and a screen to themselves."""
 
 # Before anything imports Qt or matplotlib: no test may need a screen that is not there.
 os.environ["MPLBACKEND"] = "Agg"
@@ -22,21 +19,6 @@ os.environ.setdefault("QT_API", "pyside6")
 os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where processes share the tests: a file stays in one, for its fixtures' sake, and all windows in one."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = "screen" if item.path.name in ON_SCREEN else str(item.path.relative_to(CHECKOUT))
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def pytest_runtest_logfinish(nodeid: str) -> None:
-    """Free a closed window in this thread: Qt crashes at exit where a worker's collection freed its OpenGL context."""
-    if any(name in nodeid for name in ON_SCREEN):
-        gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_metime.alignment.itk_text import is_itk, itk_text, read_itk
 from napari_metime.alignment.microlink import is_microlink, read_microlink
 from napari_metime.alignment.transforms import from_matrix
-from napari_metime.errors import AlignmentError, MissingFileError
+from napari_metime.errors import AlignmentError, MetimeError, MissingFileError
 from napari_metime.replacing import replaced_file
 from napari_metime.section import Alignment
 
@@ -25,6 +25,7 @@ MAX_BYTES = 1_000_000
 MAX_VALUE = 1e12
 MIN_DETERMINANT = 1e-12
 QUPATH_KEYS = ("m00", "m01", "m02", "m10", "m11", "m12")
+_PRINTED = re.compile(r"\s*(AffineTransform|Affine)\s*\[")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _UM = {"px": "px", "um": "µm"}
 
@@ -84,6 +85,23 @@ def read_transform(
         return read_microlink(path.name, content, unit)  # type: ignore[arg-type]
     found = _found(path.name, text, content)
     return _taken(path.name, found, unit, inverse, source_pixel_um, target_pixel_um)
+
+
+def is_transform(path: Path) -> bool:
+    """Whether a file says of itself that it is a transform, or holds nothing but the numbers of one; one that we do
+    not read counts too, as ``read_transform`` tells why."""
+    try:
+        text = _text(Path(path))
+        content = _json(path.name, text) if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else None
+    except MetimeError:
+        return False
+    if is_itk(text) or is_microlink(content) or _PRINTED.match(text):
+        return True
+    try:
+        _found(path.name, text, content)
+    except AlignmentError as error:
+        return "one of space" in str(error) or "perspective" in str(error)
+    return True
 
 
 def write_transform(
@@ -164,7 +182,7 @@ def _found(name: str, text: str, content: object) -> Found:
         return Found(matrix, f"ITK transform ({kinds})", from_section=True)
     if content is not None:
         return _found_in_json(name, content)
-    if head := re.match(r"\s*(AffineTransform|Affine)\s*\[", text):
+    if head := _PRINTED.match(text):
         return _found_printed(name, text, head.group(1))
     numbers = re.sub(r"[\[\](){},;\s]+", " ", text).split()
     try:

@@ -10,7 +10,9 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +59,36 @@ def open_delimited(path: Path) -> Delimited:
     CellTableError
         It is empty, not text, has no rows below its header, or its rows differ in length.
     """
-    path = Path(path)
-    try:
-        _check_size(path)
-        encoding = _encoding(path)
-        first, second = _first_lines(path, encoding)
-        table = _describe(path, first, second, encoding)
+    with _reading(path):
+        table = _looked_at(path)
         _check_rows(table)
+    return table
+
+
+def glance_at(path: Path, n_rows: int) -> tuple[Delimited, list[list[str]]]:
+    """Look at the beginning of a table only, however long it is: what it is, and its first rows.
+
+    Raises
+    ------
+    MissingFileError, CellTableError
+        As ``open_delimited``, as far as the beginning shows it.
+    """
+    with _reading(path):
+        table = _looked_at(path, whole=False)
+        try:
+            rows = _first_rows(table, n_rows)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError):
+            rows = []
+        if not rows or len(rows[0]) != len(table.header):
+            raise CellTableError(f"{path.name}: expected rows as long as the header, found others; export it again")
+        return table, rows
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Tell in our words what goes wrong while a table is read."""
+    try:
+        yield
     except OSError as error:
         raise MissingFileError(
             f"expected a cell table at {path}, found {error.strerror or error}; check cells.path"
@@ -72,7 +97,13 @@ def open_delimited(path: Path) -> Delimited:
         raise CellTableError(
             f"{path.name}: expected text in UTF-16 as its first bytes say, found it broken; export the cells again"
         ) from error
-    return table
+
+
+def _looked_at(path: Path, *, whole: bool = True) -> Delimited:
+    _check_size(path)
+    encoding = _encoding(path, None if whole else 1)
+    first, second = _first_lines(path, encoding)
+    return _describe(path, first, second, encoding)
 
 
 def read_columns(table: Delimited, positions: Collection[int], *, text: Collection[int]) -> pd.DataFrame:
@@ -97,8 +128,7 @@ def read_columns(table: Delimited, positions: Collection[int], *, text: Collecti
         return pd.concat(chunks, ignore_index=True)
 
 
-def first_rows(table: Delimited, n_rows: int, n_columns: int) -> list[list[str]]:
-    """Return the first rows, and of these the first columns, as they are written."""
+def _first_rows(table: Delimited, n_rows: int) -> list[list[str]]:
     frame = pd.read_csv(
         table.path,
         sep=table.delimiter,
@@ -106,7 +136,6 @@ def first_rows(table: Delimited, n_rows: int, n_columns: int) -> list[list[str]]
         header=None,
         skiprows=table.lines_before + 1,
         nrows=n_rows,
-        usecols=range(min(n_columns, len(table.header))),
         dtype=str,
         keep_default_na=False,
         index_col=False,
@@ -127,12 +156,13 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _encoding(path: Path) -> str:
+def _encoding(path: Path, n_blocks: int | None = None) -> str:
+    """Return the encoding that the first blocks, or all of them, can be."""
     with path.open("rb") as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
     # Each byte is something in latin-1, of which cp1252, what Windows writes, makes signs such as dashes of more bytes.
-    return next((name for name in ("utf-8-sig", "cp1252") if _is_text_in(path, name)), "latin-1")
+    return next((name for name in ("utf-8-sig", "cp1252") if _is_text_in(path, name, n_blocks)), "latin-1")
 
 
 def _first_lines(path: Path, encoding: str) -> tuple[bytes, bytes]:
@@ -174,12 +204,12 @@ def _without_lines(blocks: Iterator[bytes], n_lines: int) -> Iterator[bytes]:
         yield rest
 
 
-def _is_text_in(path: Path, encoding: str) -> bool:
+def _is_text_in(path: Path, encoding: str, n_blocks: int | None) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for block in _blocks(path, encoding):
+        for block in islice(_blocks(path, encoding), n_blocks):
             decoder.decode(block)
-        decoder.decode(b"", final=True)
+        decoder.decode(b"", final=n_blocks is None)
     except UnicodeDecodeError:
         return False
     return True

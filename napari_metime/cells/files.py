@@ -73,7 +73,13 @@ def read_cells_file(
         if kind == "table":
             read = partial(read_delimited_cells, path) if labels is None else partial(read_labelled_table, path, labels)
             return read(
-                x=x, y=y, type_column=type_column, unit=unit, roles=roles, gates=gates, type_probability=type_probability
+                x=x,
+                y=y,
+                type_column=type_column,
+                unit=unit,
+                roles=roles,
+                gates=gates,
+                type_probability=type_probability,
             )
         _refuse(path, kind, {"cells.labels": labels})
         if kind in ("anndata", "spatialdata"):

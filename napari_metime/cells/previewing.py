@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_metime.cells.columns import UNIT_SIGNS, Unit, agreed_unit, base_and_unit
-from napari_metime.cells.delimited import NO_NUMBER, Delimited, first_rows, open_delimited
+from napari_metime.cells.delimited import NO_NUMBER, Delimited, glance_at
 from napari_metime.cells.delimited_formats import (
     CellFormat,
     documented_unit,
@@ -54,6 +57,10 @@ class Preview:
     unit: str = ""
     is_um: bool = False
 
+    def missing(self, *given: str) -> tuple[str, ...]:
+        """Return what no column is known for: x, y or type, but for those that are ``given`` in another way."""
+        return tuple(key for key, columns in self.taken.items() if not columns and key not in given)
+
     @property
     def taken(self) -> dict[str, tuple[str, ...]]:
         """What is taken for x, y and type."""
@@ -76,9 +83,8 @@ def preview_table(
     """
     if recognise_file(path) != "table":
         return None
-    table = open_delimited(path)
+    table, rows = glance_at(path, LOOKED_AT_ROWS)
     fmt = recognise_format(table.header)
-    rows = first_rows(table, LOOKED_AT_ROWS, LOOKED_AT_COLUMNS)
     numbers, kinds = _sorted_columns(table, rows)
     at_x, at_y = _places(table.header, fmt, x, y, unit)
     of_file, is_um = _unit_in_words(table.header, fmt, at_x, at_y)
@@ -90,7 +96,7 @@ def preview_table(
 
     return Preview(
         header=table.header[:LOOKED_AT_COLUMNS],
-        rows=tuple(tuple(row) for row in rows[:SHOWN_ROWS]),
+        rows=tuple(tuple(row[:LOOKED_AT_COLUMNS]) for row in rows[:SHOWN_ROWS]),
         numbers=numbers,
         kinds=kinds,
         x=named(at_x),
@@ -145,7 +151,7 @@ def _sorted_columns(table: Delimited, rows: Sequence[Sequence[str]]) -> tuple[tu
     repeated: list[str] = []
     other: list[str] = []
     grouped: list[str] = []
-    for name, values in zip(table.header, zip(*rows, strict=True), strict=False):
+    for name, values in islice(zip(table.header, zip(*rows, strict=True), strict=True), LOOKED_AT_COLUMNS):
         present = [value.strip() for value in values if value.strip() not in NO_NUMBER]
         if not name or not present:
             continue
@@ -159,9 +165,9 @@ def _sorted_columns(table: Delimited, rows: Sequence[Sequence[str]]) -> tuple[tu
     return tuple(dict.fromkeys(numbers)), tuple(dict.fromkeys((*repeated, *other, *grouped)))
 
 
-def _numbers(values: Sequence[str], name: str, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _numbers(values: Sequence[Any], name: str, delimiter: str) -> NDArray[np.float64]:
     try:
-        return to_numbers(pd.Series(values, dtype=object), name=name, delimiter=delimiter)  # type: ignore[return-value]
+        return to_numbers(pd.Series(values, dtype=object), name=name, delimiter=delimiter)
     except CellTableError:  # numbers, of which it cannot be said what their commas mean
         return np.zeros(len(values))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from napari_metime.export.words import (
     MISSING,
     Row,
-    count,
     interval,
     is_known,
     moved_q,
@@ -16,6 +15,7 @@ from napari_metime.export.words import (
     number,
     p_value,
     percent,
+    plural,
     signed,
 )
 
@@ -87,18 +87,17 @@ def matched_note(row: Row) -> str:
     n, own = row.get("n_moved"), row.get("own_matched_share")
     if not is_known(n):
         return ""
-    told = "its shape fits at no other place" if n == 0 else f"its shape was moved to {count(n)} other places"
-    text = f"Niche {row['region_id']}: {told}"
+    text = f"Matched: the niche's shape was moved to {plural(int(n), 'other place')}"
     has_p = any(name.startswith("p_moved_") and is_known(value) for name, value in row.items())
     if not has_p:
-        return f"{text}; too few, or too much of the domain is the niche itself, for a q."
+        return f"{text}; that is too few for a q, or too much of the domain is the niche itself."
     text += f", so that no p or q can be below {p_value(1 / (1 + n))}"
     if n < FEW_PLACES:
         text += "; with so few places a large q says little"
     if is_known(own) and own > LARGE_OWN_SHARE:
         text += (
-            f"; {percent(own)} of the tissue that is as deep and as tumour-rich as it is the niche itself, which leaves "
-            "little to tell it from, so its q is large even where it differs as much as others do"
+            f"; {percent(own)} of the tissue that is as deep and as tumour-rich is the niche itself, which leaves "
+            "little to tell it from, so its q can be large even where it differs as much as others do"
         )
     return f"{text}."
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_metime.export.words import one_line
+from napari_metime.export.words import MAX_NAME, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,8 @@ SINGLE_MM, DOUBLE_MM = 85.0, 180.0
 DPI = 300
 TEXT_PT, SMALL_PT = 8.0, 7.0
 MM_PER_INCH = 25.4
+EDGE_MM = 2.5
+"""What is left free at the edge of a sheet: a journal may trim it."""
 MAX_TITLE = 34
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -91,6 +94,11 @@ def lean(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(color=LINE, labelcolor=INK)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return a name as ``plain`` does, whole up to ``MAX_NAME`` letters, in lines of at most ``width`` letters."""
+    return "\n".join(plain(line, width) for line in textwrap.wrap(one_line(text, MAX_NAME), width)) or " "
 
 
 def plain(text: str, longest: int = MAX_TITLE) -> str:

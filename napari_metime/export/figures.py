@@ -12,8 +12,10 @@ from napari_metime.export.associations import r_limits, rank_of
 from napari_metime.export.colours import ROLE_COLOURS, grade_of
 from napari_metime.export.drawing import (
     DOUBLE_MM,
+    EDGE_MM,
     INK,
     LINE,
+    MM_PER_INCH,
     MUTED,
     SINGLE_MM,
     SMALL_PT,
@@ -21,9 +23,9 @@ from napari_metime.export.drawing import (
     axes_mm,
     drawn,
     lean,
-    plain,
     print_style,
     sheet,
+    wrapped,
 )
 from napari_metime.export.maps import niche_figure, overview_figure, view_of_niche, view_of_section
 from napari_metime.export.words import Row, is_known, leading_channels, name_of, p_value
@@ -43,7 +45,10 @@ MAX_DRAWN_CHANNELS = 4
 """Channels that are drawn across the margin. Our own choice."""
 CALLED_Q = 0.05
 CHANNEL_COLOUR = "#0072B2"
-_PANEL_MM, _BESIDE_MM, _TITLE_MM, _ROW_MM = 44.0, 10.0, 9.0, 4.4
+_PANEL_MM, _BESIDE_MM, _TITLE_MM, _ROW_MM, _LINE_MM = 44.0, 10.0, 9.0, 4.4, 2.9
+_NAME_MM, _NAME_LETTERS = 39.0, 29
+"""Room for the names of channels beside the associations, and how many letters lie in a line of it."""
+_TITLE_LETTERS, _LABEL_LETTERS = 36, 36
 
 
 def draw_figures(result: SectionResult, *, on_progress: Progress = no_progress) -> dict[str, Drawn]:
@@ -109,10 +114,13 @@ def associations_figure(associations: pd.DataFrame) -> Figure | None:
     rows = ranked_rows(associations)[:MAX_ASSOCIATIONS]
     if not rows:
         return None
-    height = _ROW_MM * len(rows) + 15
-    figure = sheet(SINGLE_MM, height)
-    axes = axes_mm(figure, 37, 9, SINGLE_MM - 37 - 10, height - 15)
-    for place, row in enumerate(rows):
+    names = [wrapped(name_of(str(row["channel"])), _NAME_LETTERS) for row in rows]
+    heights = np.array([_ROW_MM + _LINE_MM * name.count("\n") for name in names])
+    places = np.cumsum(heights) - heights / 2
+    above, below = 8.0, 9.0
+    figure = sheet(SINGLE_MM, heights.sum() + above + below)
+    axes = axes_mm(figure, _NAME_MM, below, SINGLE_MM - _NAME_MM - 10 - EDGE_MM, heights.sum())
+    for place, row in zip(places, rows, strict=True):
         low, high = r_limits(row)
         is_called = is_known(row.get("q")) and row["q"] <= CALLED_Q
         colour = CHANNEL_COLOUR if is_called else LINE
@@ -121,20 +129,34 @@ def associations_figure(associations: pd.DataFrame) -> Figure | None:
         inside = colour if is_called else "white"
         axes.plot(row["r_partial"], place, ls="", marker="o", ms=3.6, mec=colour, mew=1.0, mfc=inside)
         axes.annotate(p_value(row.get("q")), (1.02, place), xycoords=("axes fraction", "data"), va="center", color=INK)
-    axes.annotate("q", (1.02, -1.0), xycoords=("axes fraction", "data"), va="center", color=MUTED)
+    axes.annotate("q", (1.02, -0.5 * _ROW_MM), xycoords=("axes fraction", "data"), va="center", color=MUTED)
+    _add_key(figure)
     axes.axvline(0, color=LINE, lw=0.6)
     n_axes = sum(row["kind"] == "axis" for row in rows)
     if 0 < n_axes < len(rows):
-        axes.axhline(n_axes - 0.5, color=LINE, lw=0.6, ls=":")
-    axes.set_yticks(range(len(rows)), [plain(name_of(str(row["channel"])), 24) for row in rows], color=INK)
+        axes.axhline(heights[:n_axes].sum(), color=LINE, lw=0.6, ls=":")
+    axes.set_yticks(places, names, color=INK, multialignment="right", linespacing=1.0)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_ylim(heights.sum(), 0)
     axes.set_xlim(-1, 1)
     axes.set_xticks((-1, -0.5, 0, 0.5, 1))
     axes.set_xlabel("partial r with coldness, 95 % interval", color=INK)
     lean(axes)
     axes.spines["left"].set_visible(False)
     return figure
+
+
+def _add_key(figure: Figure) -> None:
+    """Say above the associations which of them are called."""
+    from matplotlib.lines import Line2D
+
+    called = Line2D([], [], color=CHANNEL_COLOUR, lw=1.0, marker="o", ms=3.6, label=f"q ≤ {CALLED_Q:g}")
+    others = Line2D([], [], color=LINE, lw=1.0, marker="o", ms=3.6, mfc="white", label=f"q > {CALLED_Q:g}")
+    left = EDGE_MM / MM_PER_INCH / figure.get_figwidth()
+    figure.legend(
+        handles=[called, others], loc="upper left", bbox_to_anchor=(left, 1.0), ncols=2, frameon=False,
+        fontsize=SMALL_PT, labelcolor=INK, handlelength=1.8, columnspacing=1.2, borderaxespad=0.3,
+    )  # fmt: skip
 
 
 def gradient_figure(
@@ -163,7 +185,7 @@ def gradient_figure(
         axes.set_title(f"Niche {number}, {grade_of(grades[number])}", loc="left", color=INK)
     if quantity.startswith("density_"):
         panels[0].set_ylim(bottom=0)
-    _common_labels(figure, "distance from the niche border (µm; negative inside)", plain(label))
+    _common_labels(figure, "distance from the niche border (µm; negative inside)", wrapped(label, _LABEL_LETTERS))
     return figure
 
 
@@ -186,7 +208,7 @@ def margin_figure(margin: pd.DataFrame, channels: Sequence[str] = ()) -> Figure 
     figure, panels = _panels(len(shown), share_y=False)
     for axes, (quantity, label, colour) in zip(panels, shown, strict=False):
         _draw_bands(axes, margin[margin[quantity].notna()], quantity, colour)
-        axes.set_title(plain(label), loc="left", color=INK)
+        axes.set_title(wrapped(label, _TITLE_LETTERS), loc="left", color=INK)
         if quantity.startswith("density_"):
             axes.set_ylim(bottom=0)
     _common_labels(figure, "distance from the border of the domain (µm; negative inside)")
@@ -198,8 +220,8 @@ def _panels(n: int, *, share_y: bool) -> tuple[Figure, Sequence[Axes]]:
     n_cols = min(n, 3)
     n_rows = -(-n // n_cols)
     wide = SINGLE_MM if n == 1 else DOUBLE_MM
-    left, gap = (14.0, 7.0) if share_y else (10.0, 12.0)
-    width = (wide - left - gap * (n_cols - 1) - 3) / n_cols
+    left, gap = (17.0, 7.0) if share_y else (11.0, 12.0)
+    width = (wide - left - gap * (n_cols - 1) - EDGE_MM - 1) / n_cols
     figure = sheet(wide, n_rows * _PANEL_MM + _BESIDE_MM)
     panels: list[Axes] = []
     for k in range(n):
@@ -219,7 +241,7 @@ def _panels(n: int, *, share_y: bool) -> tuple[Figure, Sequence[Axes]]:
 def _common_labels(figure: Figure, below: str, beside: str = "") -> None:
     figure.supxlabel(below, size=SMALL_PT, color=INK, y=0.01, va="bottom")
     if beside:
-        figure.supylabel(beside, size=SMALL_PT, color=INK, x=0.005, ha="left")
+        figure.supylabel(beside, size=SMALL_PT, color=INK, x=EDGE_MM / MM_PER_INCH / figure.get_figwidth(), ha="left")
 
 
 def _draw_bands(axes: Axes, bands: pd.DataFrame, quantity: str, colour: str) -> None:

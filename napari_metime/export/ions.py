@@ -16,8 +16,13 @@ MAX_ALSO = 3
 """Other things that an ion may be which the report names, as channels.csv has them in order. Our own choice."""
 MEMBER_MARK = "; "
 """Between names in the columns members, conflicts, matrix_conflicts and in_source."""
-_SAME = re.compile(r" has the same (formula|m/z): not to be told apart at MS1$")
-_APART = re.compile(r" lies ([\d.]+) ppm away: .*$")
+_SHORTER = (
+    (re.compile(r" has the same (formula|m/z): not to be told apart at MS1$"), r" (same \1)"),
+    (re.compile(r" lies ([\d.]+) ppm away: .*$"), r" (\1 ppm away)"),
+    (re.compile(r"^may be (.*) that lost (\w+) in the source$"), r"\1 without \2 (in source)"),
+    (re.compile(r"^may be made in the source: (.*)$"), r"\1 (in source)"),
+)
+"""The words of metabolites/conflicts.py as they fit into a table; others stand as they are."""
 _MZ_PREFIX = "mz:"
 
 
@@ -60,6 +65,11 @@ def ions_in_print(table: pd.DataFrame, spoken_of: Collection[str]) -> list[IonIn
     return found + [IonInPrint(name_of(name), "", "asked for", name.removeprefix(_MZ_PREFIX)) for name in asked]
 
 
+def doubtful_channels(table: pd.DataFrame) -> set[str]:
+    """Return the channels that something in the file speaks against: of the rows of channels.csv."""
+    return set(table.loc[table["verdict"] == "doubtful", "channel"].astype(str)) if "verdict" in table else set()
+
+
 def members_of(table: pd.DataFrame, status: Collection[str]) -> set[str]:
     """Return the members of the axes or ratios that have one of these states: rows of axes.csv or ratios.csv."""
     if table.empty:
@@ -73,9 +83,9 @@ def identification_sentence(recipe: Recipe, channels: ChannelSet) -> str:
     if not any(channel.kind == "ion" for channel in channels.channels):
         return ""
     return (
-        f"Metabolites are named by accurate mass (within {recipe.ims.tolerance_ppm:g} ppm), isotopes where the file has "
-        "them, and image, without MS/MS or a standard. These are putative annotations, level 2 or 3 of the Metabolomics "
-        "Standards Initiative (level 1 is identified): a name stands for every molecule with that mass."
+        f"Metabolites are named by accurate mass (within {recipe.ims.tolerance_ppm:g} ppm), isotopes where the file "
+        "has them, and image, without MS/MS or a standard: putative annotations, level 2 or 3 of the Metabolomics "
+        "Standards Initiative (level 1 is identified). A name stands for every molecule of that mass."
     )
 
 
@@ -104,7 +114,7 @@ def _evidence(row: Row) -> str:
     if reason:
         return reason
     place, height = row.get("isotope_spatial"), row.get("isotope_spectral")
-    fit = f"isotopes: place {place:.2f}, height {height:.2f}" if is_known(place) and is_known(height) else ""
+    fit = f"isotopes {place:.2f}, {height:.2f}" if is_known(place) and is_known(height) else ""
     rate = row.get("metaspace_fdr")
     return "; ".join(filter(None, (fit, f"METASPACE FDR {percent(rate)}" if is_known(rate) else "")))
 
@@ -113,7 +123,13 @@ def _also(row: Row) -> list[str]:
     """Return what else an ion may be: of one formula, near by, of the matrix, made in the source."""
     texts: Iterable[str] = (_text(row, key) for key in ("conflicts", "matrix_conflicts", "in_source"))
     parts = [part for text in texts if text for part in text.split(MEMBER_MARK)]
-    return [_APART.sub(r" (\1 ppm away)", _SAME.sub(r" (same \1)", part.removeprefix("may be "))) for part in parts]
+    return [_short(part) for part in parts]
+
+
+def _short(conflict: str) -> str:
+    for pattern, words in _SHORTER:
+        conflict = pattern.sub(words, conflict)
+    return conflict
 
 
 def _text(row: Row, key: str) -> str:

@@ -19,6 +19,7 @@ from napari_metime.export.colours import (
 )
 from napari_metime.export.drawing import (
     DOUBLE_MM,
+    EDGE_MM,
     INK,
     LINE,
     MM_PER_INCH,
@@ -28,6 +29,7 @@ from napari_metime.export.drawing import (
     axes_mm,
     plain,
     sheet,
+    wrapped,
 )
 from napari_metime.export.images import contrast_limits, stretched
 from napari_metime.export.polygons import mask_outline
@@ -47,7 +49,9 @@ MARGIN_UM = 150.0
 """Tissue around a niche that its map shows, or a third of the niche. Our own choice."""
 UNITS = {"ion": "intensity (a.u.)", "ratio": "log₂ ratio", "axis": "z"}
 _REACH_PERCENTILES = (5, 95)
-_LEGEND_MM, _ROW_MM, _TITLE_MM = 10.0, 4.5, 5.0
+_LEGEND_MM, _ROW_MM, _TITLE_MM, _LINE_MM = 10.0, 4.5, 5.0, 3.3
+_TITLE_LETTERS = 36
+"""In a line of the title of a map that is a third of two columns wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,17 @@ def overview_figure(view: View) -> Figure:
     n_across = 2 if is_assessable and view.aspect >= 0.5 else 1
     n_down = 2 if is_assessable and n_across == 1 else 1
     gap, bar = 4.0, 17.0
-    width = (DOUBLE_MM - bar - gap * (n_across - 1)) / n_across
+    width = (DOUBLE_MM - 2 * EDGE_MM - bar - gap * (n_across - 1)) / n_across
     height = min(width * view.aspect, MAX_PANEL_MM)
     total = n_down * (height + _TITLE_MM) + _LEGEND_MM
     figure = sheet(DOUBLE_MM, total)
     bottom = total - _TITLE_MM - height
-    cells = axes_mm(figure, 0, bottom, width, height)
+    cells = axes_mm(figure, EDGE_MM, bottom, width, height)
     _add_legend(figure, _draw_cells_panel(cells, view), n_columns=4, bottom_mm=_ROW_MM)
     legend = _outline_legend(view)
     if is_assessable:
-        at = (width + gap, bottom) if n_across == 2 else (0.0, bottom - height - _TITLE_MM)
+        beside, below = (EDGE_MM + width + gap, bottom), (EDGE_MM, bottom - height - _TITLE_MM)
+        at = beside if n_across == 2 else below
         cold = axes_mm(figure, *at, width, height)
         shown = _draw_coldness_panel(cold, view)
         bar_axes = axes_mm(figure, at[0] + width + 1, at[1] + 0.15 * height, 3, 0.7 * height)
@@ -125,11 +130,14 @@ def niche_figure(view: View, region_id: str, channel: Channel | None) -> Figure:
     view : of the niche
     channel : None where no channel was measured
     """
-    width, gap, below = 57.0, 4.5, 12.0
-    total = _TITLE_MM + width + below
+    gap, below = 4.5, 12.0
+    width = (DOUBLE_MM - 2 * EDGE_MM - 2 * gap) / 3
+    name = wrapped(name_of(channel.name), _TITLE_LETTERS) if channel is not None else ""
+    total = _TITLE_MM + _LINE_MM * name.count("\n") + width + below
     figure = sheet(DOUBLE_MM, total)
-    panels = [axes_mm(figure, k * (width + gap), below, width, width) for k in range(3 if channel is not None else 2)]
-    bars = [axes_mm(figure, k * (width + gap) + 6, 8.2, width - 12, 2.0) for k in range(1, len(panels))]
+    lefts = [EDGE_MM + k * (width + gap) for k in range(3 if channel is not None else 2)]
+    panels = [axes_mm(figure, left, below, width, width) for left in lefts]
+    bars = [axes_mm(figure, left + 6, 8.2, width - 12, 2.0) for left in lefts[1:]]
     _add_legend(figure, _draw_cells_panel(panels[0], view), n_columns=2)
     _title(panels[0], "a", f"Cells around niche {region_id}")
     _add_bar(figure, _draw_coldness_panel(panels[1], view), bars[0], "coldness (log₂)", extend="min")
@@ -137,7 +145,7 @@ def niche_figure(view: View, region_id: str, channel: Channel | None) -> Figure:
     if channel is not None:
         unit = UNITS.get(channel.kind, channel.unit or "as given")
         _add_bar(figure, _draw_channel(panels[2], view, channel), bars[1], plain(unit))
-        _title(panels[2], "c", name_of(channel.name))
+        _title(panels[2], "c", name)
     return figure
 
 
@@ -201,7 +209,7 @@ def _frame(axes: Axes, view: View) -> None:
 
 
 def _title(axes: Axes, letter: str, words: str) -> None:
-    axes.set_title(rf"$\bf{{{letter}}}$  {plain(words)}" if letter else plain(words), loc="left", color=INK, pad=3)
+    axes.set_title(rf"$\bf{{{letter}}}$  {words}" if letter else words, loc="left", color=INK, pad=3)
 
 
 def _draw_cells(axes: Axes, view: View) -> list[Any]:
@@ -268,8 +276,9 @@ def _coldness_legend(view: View) -> list[Any]:
 
 def _add_legend(figure: Figure, handles: Sequence[Any], *, n_columns: int, bottom_mm: float = 0.0) -> None:
     bottom = bottom_mm / MM_PER_INCH / figure.get_figheight()
+    left = EDGE_MM / MM_PER_INCH / figure.get_figwidth()
     figure.legend(
-        handles=list(handles), loc="lower left", bbox_to_anchor=(0.0, bottom), ncols=n_columns, frameon=False,
+        handles=list(handles), loc="lower left", bbox_to_anchor=(left, bottom), ncols=n_columns, frameon=False,
         fontsize=SMALL_PT, labelcolor=INK, handlelength=1.4, handletextpad=0.5, columnspacing=1.2, borderaxespad=0.1,
         labelspacing=0.3,
     )  # fmt: skip

@@ -30,6 +30,8 @@ MAX_NAMED = 18
 """Channels that are named beside the volcano at most. Our own choice."""
 APART = 0.018
 """How far apart names in a spectrum are, as a share of its range."""
+KEY_COLUMNS = 4
+OTHER_AXES = "other axes, or none"
 STYLES = ("-", "--", ":")
 ENDINGS = (".png", ".svg", ".csv")
 
@@ -172,8 +174,9 @@ def volcano_plot(tested: pd.DataFrame, colours: Mapping[str, str], other_colour:
         axes.set_xlabel("partial correlation r with coldness")
         axes.set_ylabel("−log₁₀ q")
         _name_called(axes, table, height)
+        _add_key(axes, table, colours, other_colour)
 
-    return Plot("volcano", table, draw, 95.0)
+    return Plot("volcano", table, draw, 95.0 + _key_mm(table, colours))
 
 
 def _name_called(axes: Axes, table: pd.DataFrame, height: NDArray[np.float64]) -> None:
@@ -218,8 +221,32 @@ def bars_plot(tested: pd.DataFrame, colours: Mapping[str, str], other_colour: st
         axes.set_yticks(at, [plain(name, MAX_LABEL) for name in table["label"]])
         axes.set_ylim(len(table) - 0.4, -0.6)
         axes.set_xlabel("partial correlation r with coldness (95 % interval)", loc="right")
+        _add_key(axes, table, colours, other_colour)
 
-    return Plot("ranked_correlations", table, draw, max(18.0 + _ROW_MM * len(table), 45.0))
+    height_mm = max(18.0 + _ROW_MM * len(table), 45.0) + _key_mm(table, colours)
+    return Plot("ranked_correlations", table, draw, height_mm)
+
+
+def _add_key(axes: Axes, table: pd.DataFrame, colours: Mapping[str, str], other_colour: str) -> None:
+    """Say below a plot which axis of metabolism has which colour."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    shown = [(axis, colours[axis]) for axis in colours if (table["axis"] == axis).any()]
+    if not table["axis"].isin(list(colours)).all():
+        shown.append((OTHER_AXES, other_colour))
+    dots = [Line2D([], [], ls="", marker="o", ms=5, mec=INK, mew=0.4, color=c, label=plain(n)) for n, c in shown]
+    sheet_of = axes.figure
+    if dots and isinstance(sheet_of, Figure):
+        sheet_of.legend(
+            handles=dots, loc="outside lower left", ncols=KEY_COLUMNS, frameon=False, fontsize=7, labelcolor=INK,
+            handletextpad=0.3, columnspacing=1.5,
+        )  # fmt: skip
+
+
+def _key_mm(table: pd.DataFrame, colours: Mapping[str, str]) -> float:
+    """Return the room that the key takes."""
+    return _ROW_MM * -(-(table["axis"].nunique() if colours else 1) // KEY_COLUMNS)
 
 
 def shift_plot(shift_ppm: NDArray[np.float64], colour: str) -> Plot:

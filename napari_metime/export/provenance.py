@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from napari_metime import __version__
 from napari_metime.errors import MissingFileError
@@ -92,6 +94,7 @@ def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, obj
         "seconds": dict(result.seconds),
         "seed": recipe.seed,
         "inputs": inputs,
+        "changed_settings": changed_settings(recipe),
         "data": {
             "uuid": result.dataset.uuid,
             "mode": result.dataset.mode,
@@ -121,6 +124,35 @@ def provenance(result: SectionResult, recipe: Recipe, inputs: list[dict[str, obj
     }
 
 
+def changed_settings(recipe: Recipe) -> dict[str, object]:
+    """Return every setting that is not its default, by its key in a recipe; inputs that have none are left out.
+
+    Of a path only the name: where a person keeps files is nobody's business.
+    """
+    plain = recipe.model_dump(mode="json")
+    found: dict[str, object] = {}
+    for key, part in recipe:
+        if key not in ("metime", "section"):
+            found |= dict(_changed(key, part, type(recipe).model_fields[key], plain[key]))
+    return found
+
+
+def _changed(key: str, value: Any, field: FieldInfo, plain: Any) -> Iterator[tuple[str, object]]:
+    if isinstance(value, BaseModel):
+        for name, each in value:
+            yield from _changed(f"{key}.{name}", each, type(value).model_fields[name], plain[name])
+    elif not field.is_required() and value != field.get_default(call_default_factory=True):
+        yield key, _name_of(value, plain)
+
+
+def _name_of(value: Any, plain: Any) -> object:
+    if isinstance(value, Path) or (isinstance(value, str) and os.path.isabs(value)):
+        return Path(value).name
+    if isinstance(value, tuple) and isinstance(plain, list):
+        return [_name_of(each, written) for each, written in zip(value, plain, strict=True)]
+    return plain
+
+
 def provenance_in_words(facts: Mapping[str, Any]) -> str:
     """Return what provenance.json says, for a person; what is missing or odd in it is left out.
 
@@ -129,22 +161,52 @@ def provenance_in_words(facts: Mapping[str, Any]) -> str:
     facts : as ``provenance`` makes them, or read from a file
     """
     parts = [f"{facts.get('written_by')} {facts.get('version')}, section {facts.get('section_id')}"]
-    seconds = facts.get("seconds")
+    inputs, settings, warnings = (facts.get(key) for key in ("inputs", "changed_settings", "warnings"))
+    rows = [row for row in inputs if isinstance(row, Mapping)] if isinstance(inputs, list) else []
+    files = [f"{row.get('path')}\n{count(row.get('bytes'))} bytes, SHA-256 {row.get('sha256')}" for row in rows]
+    parts.append(_block("Input files", files, "The checksums of the inputs are made on export."))
+    if isinstance(settings, Mapping):
+        none = "None. Every setting is the default of this version."
+        lines = [f"{key}: {_plain(value)}" for key, value in settings.items()]
+        parts.append(_block("Settings other than the default, by their names in recipe.yaml", lines, none))
+    parts.append(_block("Made by hand", _by_hand(facts), "Nothing that changes a result."))
+    told = [str(text) for text in warnings] if isinstance(warnings, list | tuple) else []
+    parts.append(_block("Warnings", told, "None."))
+    packages, seconds = facts.get("packages"), facts.get("seconds")
+    if isinstance(packages, Mapping):
+        versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+        parts.append(_block("Versions", [versions, str(facts.get("platform"))]))
     if isinstance(seconds, Mapping):
         took = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items() if is_known(value))
-        parts.append(f"Started {facts.get('started')}" + (f": {took}" if took else ""))
-    parts.append(f"Seed {facts.get('seed')}, {facts.get('platform')}")
-    packages = facts.get("packages")
-    if isinstance(packages, Mapping):
-        parts.append("Versions: " + ", ".join(f"{name} {version}" for name, version in packages.items()))
-    inputs = facts.get("inputs")
-    rows = [row for row in inputs if isinstance(row, Mapping)] if isinstance(inputs, list) else []
-    parts += [f"{row.get('path')}\n{count(row.get('bytes'))} bytes, SHA-256 {row.get('sha256')}" for row in rows]
-    if not rows:
-        parts.append("The checksums of the inputs are made on export.")
-    warnings = facts.get("warnings")
-    parts += [f"Warning: {text}" for text in warnings] if isinstance(warnings, list | tuple) else []
+        started = f"Started {facts.get('started')}"
+        parts.append(_block("Run", [f"{started}: {took}" if took else started, f"Seed {facts.get('seed')}"]))
     return "\n\n".join(parts)
+
+
+def _block(title: str, lines: list[str], none: str = "") -> str:
+    return "\n".join([f"— {title} —", *(lines or [none])])
+
+
+def _by_hand(facts: Mapping[str, Any]) -> list[str]:
+    tissue, left_out, alignment, settings = (
+        facts.get(key) for key in ("tissue", "left_out", "alignment", "changed_settings")
+    )
+    told = []
+    if isinstance(tissue, Mapping) and tissue.get("method") == "painted":
+        told.append("The outline of the tissue was painted.")
+    rows = left_out if isinstance(left_out, list) else []
+    told += [f"Left out: {row.get('reason')}, {row.get('n_pixels')} pixels" for row in rows if isinstance(row, Mapping)]
+    if isinstance(alignment, Mapping) and alignment.get("n_landmarks"):
+        told.append(f"The cells were aligned by {alignment.get('n_landmarks')} pairs of landmarks.")
+    if isinstance(settings, Mapping) and settings.get("tissue.regions.names"):
+        told.append(f"Regions were named: {_plain(settings['tissue.regions.names'])}")
+    return told
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} = {_plain(each)}" for key, each in value.items())
+    return ", ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _alignment(alignment: Alignment) -> dict[str, object]:

@@ -93,7 +93,7 @@ class Fact:
     label: str
 
 
-def how_to_read(called: Sequence[Row]) -> str:
+def how_to_read(called: Sequence[Row], sentences: str) -> str:
     """Say what the words of the niches' sentences mean, of those words that occur; empty without a niche."""
     if not called:
         return ""
@@ -102,7 +102,7 @@ def how_to_read(called: Sequence[Row]) -> str:
     told += [f"{grade}: {_GRADES[grade]}" for grade in grades]
     if any(row["suppressed"] == "true" for row in called):
         told.append("suppressed: more suppressor cells per effector than in the rest")
-    if any(name.startswith("p_moved_") for name in called[0]):
+    if " the matched " in sentences:
         told.append("matched: compared with tissue outside the niches that is as deep and as tumour-rich")
     return f"{'; '.join(told)}."
 

@@ -11,22 +11,30 @@ from typing import Any
 import pandas as pd
 
 from napari_metime import __version__
-from napari_metime.export.associations import associations_in_print
+from napari_metime.export.associations import Associations, associations_in_print
 from napari_metime.export.calibration import calibration_notes
 from napari_metime.export.changes import MAX_CHANNELS, NicheChanges, channel_changes
 from napari_metime.export.drawing import Drawn
 from napari_metime.export.figures import FIGURE_NAMES, MAX_GRADIENTS, MAX_NICHES, channels_to_draw
 from napari_metime.export.hypotheses import hypotheses_in_print
+from napari_metime.export.ions import (
+    IonInPrint,
+    doubtful_channels,
+    identification_sentence,
+    ions_in_print,
+    members_of,
+)
 from napari_metime.export.provenance import package_versions
 from napari_metime.export.regions import (
     REGION_HEADINGS,
     RegionRow,
     certainty_of,
     facts_of,
+    how_to_read,
     region_row,
     summary_facts,
 )
-from napari_metime.export.scores import scores_in_print
+from napari_metime.export.scores import axes_made_of, scores_in_print
 from napari_metime.export.summary import plain_summary
 from napari_metime.export.tissue_regions import notes_of_tissue
 from napari_metime.export.words import (
@@ -51,6 +59,13 @@ from napari_metime.section import SectionResult, axis_label
 MAX_SENTENCES = 12
 MAX_TEXT = 2000
 """A longer text of somebody else's making is cut: a name may be of any length. Our own choice."""
+
+TWO_VALUES = (
+    "A ratio in the niches' tables is the mean of its pixels' logarithms, as its map shows it; in the table of ratios "
+    "it is the logarithm of one sum over the other, which dim pixels hardly move. The two differ, most where many "
+    "pixels are below a limit of detection; the one in the table of ratios is the one to quote."
+)
+"""Why a ratio has two values: docs/scores.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,8 @@ def render_report(
         section=recipe.section,
         notes=notes,
         domain=domain_in_words(recipe.niches.domain),
-        divisor=DIVISORS.get(recipe.ims.normalize),
+        divisor=DIVISORS[recipe.ims.normalize].words if recipe.ims.normalize in DIVISORS else None,
+        tolerance_ppm=f"{recipe.ims.tolerance_ppm:g}",
         n_permutations=recipe.niches.n_permutations,
         alpha=recipe.niches.alpha,
         recipe_text=_Whole(recipe_text),
@@ -145,9 +161,19 @@ def _findings(result: SectionResult, recipe: Recipe, figures: Mapping[str, Drawn
     kinds = {channel.name: channel.kind for channel in channels.channels}
     drawn = dict.fromkeys(FIGURE_NAMES, "") | {name: _embedded(figure.png) for name, figure in figures.items()}
     in_print = _niches(result, called, drawn)
+    tested = associations_in_print(niches.associations, channels.table)
+    plain = plain_summary(result, recipe)
+    made_of = axes_made_of(niches.axes, channels.table)
+    said = " ".join((*plain, *(niche.sentence for niche in in_print)))
     return {
         "headline": headline(result),
-        "plain": plain_summary(result, recipe),
+        "plain": plain,
+        "how_to_read": how_to_read(called, said),
+        "doubtful": doubtful_channels(channels.table),
+        "made_of": made_of,
+        "axes_said": {name_of(name): text for name, text in made_of.items() if name_of(name) in said},
+        "identified": identification_sentence(recipe, channels),
+        "ions": _ions(result, in_print, tested),
         "facts": facts_of(result, domain, called),
         "niches": in_print,
         "n_unsaid": max(len(called) - MAX_SENTENCES, 0),
@@ -162,7 +188,7 @@ def _findings(result: SectionResult, recipe: Recipe, figures: Mapping[str, Drawn
         "changes": [niche.changes for niche in in_print if niche.changes],
         "n_channels": len(channels.channels),
         "max_channels": MAX_CHANNELS,
-        "associations": associations_in_print(niches.associations, channels.table),
+        "associations": tested,
         "scores": scores_in_print(niches.axes, niches.ratios),
         "hypotheses": hypotheses_in_print(niches.hypotheses, rows, kinds),
         "covariates": _covariates(niches.associations),
@@ -185,6 +211,16 @@ def _niches(result: SectionResult, called: Sequence[Row], drawn: Mapping[str, st
     ][:MAX_SENTENCES]
 
 
+def _ions(result: SectionResult, niches: Sequence[NicheInPrint], tested: Associations) -> list[IonInPrint]:
+    """Return the ions that the report speaks of: in its niches and associations, and in its axes and ratios."""
+    found = result.niches
+    spoken_of = {change.name for niche in niches if niche.changes for change in niche.changes.changes}
+    spoken_of |= {each.name for each in tested.channels}
+    spoken_of |= members_of(found.axes, ("scored", "single_ion"))
+    spoken_of |= members_of(found.ratios, ("measured", "lower_bound", "upper_bound", "missing"))
+    return ions_in_print(result.channels.table, spoken_of)
+
+
 def _trust(result: SectionResult) -> dict[str, Any]:
     """Return what the map rests on."""
     table = result.channels.table
@@ -192,6 +228,7 @@ def _trust(result: SectionResult) -> dict[str, Any]:
     return {
         "hidden": [{**row, "axis": axis_label(str(row["axis"]))} for row in hidden],
         "n_panel": len(table),
+        "two_values": TWO_VALUES,
         "alignment": _alignment(result),
         "radius": number(result.niches.map.radius_um) if is_known(result.niches.map.radius_um) else None,
         "cells_note": result.cells.note,

@@ -129,7 +129,7 @@ def axes_made_of(axes: pd.DataFrame, channels: pd.DataFrame) -> Mapping[str, str
     """
     if axes.empty or "pathway_sign" not in channels:
         return {}
-    signs = dict(zip(channels["channel"].astype(str), channels["pathway_sign"].astype(str), strict=True))
+    signs = dict(zip(map(str, channels["channel"]), map(str, channels["pathway_sign"]), strict=True))
     scored = axes[axes["status"] == "scored"].drop_duplicates("axis")
     return {
         f"{AXIS_PREFIX}{axis}": _made_of(str(members).split(MEMBER_MARK), signs)

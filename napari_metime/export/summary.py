@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_metime.export.figures import CALLED_Q, ranked_rows
+from napari_metime.export.ions import doubtful_channels
 from napari_metime.export.words import area_mm2, domain_in_words, is_known, name_of, number, plural
 from napari_metime.recipe import Recipe
 from napari_metime.section import SectionResult
@@ -45,8 +46,10 @@ def _with_what(result: SectionResult) -> str:
         one, many = "The one channel", f"None of the {len(tested)} channels"
         which = f"{one} that could be tested does not go" if len(tested) == 1 else f"{many} that could be tested goes"
         return f"{which} with coldness over the whole area (q > {CALLED_Q})."
-    more = [name_of(str(row["channel"])) for row in called if row["r_partial"] > 0]
-    less = [name_of(str(row["channel"])) for row in called if row["r_partial"] < 0]
+    doubtful = doubtful_channels(result.channels.table)
+    names = {row["channel"]: name_of(row["channel"]) + " (doubtful)" * (row["channel"] in doubtful) for row in called}
+    more = [names[row["channel"]] for row in called if row["r_partial"] > 0]
+    less = [names[row["channel"]] for row in called if row["r_partial"] < 0]
     told = "; ".join(filter(None, (_listed("higher", more), _listed("lower", less))))
     goes = "goes" if len(called) == 1 else "go"
     return (

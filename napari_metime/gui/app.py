@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import napari
+from qtpy.QtCore import QTimer
 
 from napari_metime import pipeline
-from napari_metime.gui.dock import show_lower_dock, show_stepper
+from napari_metime.gui.dock import StepperDock, show_lower_dock, show_stepper
 from napari_metime.project import is_project
 from napari_metime.recipe import Recipe
 from napari_metime.section import SectionResult
+
+SETTLED_MS = 2000
+"""By then after a file is open, all docks and their tabs are made. Our own choice."""
 
 
 def open_window(
@@ -36,6 +40,7 @@ def open_window(
     gc.freeze()
     viewer = napari.Viewer(title="napari-metime", show=False)
     dock = show_stepper(viewer)
+    _freeze_once_settled(dock)
     if recipe is not None and result is not None:
         dock.bench.fill(recipe, result, pipeline.read_cells(recipe.cells))
         show_lower_dock(dock.bench)
@@ -53,3 +58,18 @@ def open_window(
     if block:
         napari.run()
     return viewer
+
+
+def _freeze_once_settled(dock: StepperDock) -> None:
+    """Take the widgets of the window out of what the collector goes through: they stay until the program ends.
+
+    That is half of all; going through it keeps the window waiting each time.
+    """
+    settled, landed = QTimer(dock, singleShot=True, interval=SETTLED_MS), dock.bench.landed
+    settled.timeout.connect(gc.freeze)
+
+    def start(_: str) -> None:
+        landed.disconnect(start)
+        settled.start()
+
+    landed.connect(start)

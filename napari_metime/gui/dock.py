@@ -12,9 +12,9 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QAbstractButton, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_metime.gui import commands
-from napari_metime.gui.arriving.dropping import target_of
 from napari_metime.gui.arriving.drops import Drops, dropped_paths
 from napari_metime.gui.arriving.incoming import Incoming
+from napari_metime.gui.arriving.taking import Taking
 from napari_metime.gui.head import Head
 from napari_metime.gui.keys import add_keys
 from napari_metime.gui.layers import layers
@@ -29,7 +29,6 @@ from napari_metime.gui.panels.step_panel import StepPanel
 from napari_metime.gui.panels.tissue import TissuePanel
 from napari_metime.gui.running.bench import Bench, bench_of
 from napari_metime.gui.state.chain import STEPS, Step
-from napari_metime.gui.state.ways import choose_way
 from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
 from napari_metime.gui.widgets.later import later
@@ -72,11 +71,12 @@ class StepperDock(DockedWidget):
         self.session = self.bench.session
         self.panels: dict[Step, StepPanel] = {panel.step: panel(self.bench) for panel in PANELS}
         self.legend = Legend(self.session, self.bench.viewer.layers)
+        self.taking = Taking(self.bench, self.open_step, lambda step: self.panels[step].is_open)
         self.incoming = Incoming(self.bench, self.take_file, self.open_next)
         self.drops = Drops(self)
         # The canvas has its size only once the docks have been laid out. A child, so that it ends with the dock.
         self._fit = QTimer(self, singleShot=True, interval=50)
-        self._fit.timeout.connect(self.bench.fit_view)
+        self._fit.timeout.connect(self.bench.land_view)
         self._seeing = QTimer(self, singleShot=True, interval=0)
         self._seeing.timeout.connect(self.legend.refresh)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -94,9 +94,11 @@ class StepperDock(DockedWidget):
         """The step that is open, if any."""
         return next((panel for panel in self.panels.values() if panel.is_open), None)
 
-    def open_next(self) -> None:
-        """Open the first step that is not done, where none tells an error."""
-        if not any(self.session.error(step) for step in STEPS):
+    def open_next(self, failed: Step | None = None) -> None:
+        """Open the step that failed, else the first one that is not done, where none tells an error."""
+        if failed is not None:
+            self._on_refused(failed)
+        elif not any(self.session.error(step) for step in STEPS):
             self.open_step(next((step for step in STEPS if not self.session.is_current(step)), "export"))
 
     def go_to_step(self, step: Step) -> None:
@@ -108,6 +110,7 @@ class StepperDock(DockedWidget):
         """Open one step and fold the others."""
         for each, panel in self.panels.items():
             panel.set_open(each == step)
+        self.head.refresh()
         # The new heights are known only after the layout has been redone.
         later(self, lambda: self._scroll_to_head(step))
 
@@ -154,36 +157,14 @@ class StepperDock(DockedWidget):
 
     def take_files(self, paths: Sequence[Path]) -> None:
         """Hand files to the steps that they are for, in their order; what is none of ours is told in words."""
-        if len(paths) == 1:
+        if len(paths) == 1 and self.session.running is None:
             self.take_file(paths[0])
         else:
             self.incoming.take(paths)
 
     def take_file(self, path: Path) -> None:
         """Hand a file to the step that it is for, and open that step."""
-        wants_cells = self.panels["cells"].is_open and self.session.get("cells", "path") is None
-        target = target_of(path, wants_cells=wants_cells)
-        if wants_cells and target == "data" and self.session.value("data") is not None:
-            self.session.refuse("cells", f"expected cells, found {path.name}: this is an imzML; open it in step 1")
-        elif target == "cells":
-            self.open_step("cells")
-            self.bench.look_at_cells(path)
-        elif target == "microscopy":
-            self.open_step("align")
-            self.session.put("microscopy", "", {"path": path})
-        elif target == "landmarks":
-            self._take_landmarks(path)
-        else:
-            self.bench.arrivals.open_any(path)
-
-    def _take_landmarks(self, path: Path) -> None:
-        """Hand landmarks to step 5, which aligns by them then."""
-        self.open_step("align")
-        if self.session.running is not None:
-            self.session.tell(f"align: {path.name} not taken, as a step is running")
-            return
-        choose_way(self.session, "landmarks")
-        self.session.put("align", "landmarks", path)
+        self.taking.take(path)
 
     def _build(self) -> None:
         self.head = Head(self)

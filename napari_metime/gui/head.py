@@ -35,6 +35,10 @@ class Head(QWidget):
         looking(self.run_all, "tight")
         self.run_all.setToolTip("Run every step that is not done, up to the niches")
         self.run_all.clicked.connect(lambda: commands.run_all(dock))
+        self.cancel = QPushButton("Cancel")
+        looking(self.cancel, "tight")
+        self.cancel.setToolTip("Stop the step that runs; all stays as it was before (Esc)")
+        self.cancel.clicked.connect(lambda: commands.cancel(dock))
         self.project = QPushButton("Project ▾")
         self.project.setAccessibleName("Project menu")
         self.project.setToolTip("Open, save, undo, close")
@@ -47,6 +51,7 @@ class Head(QWidget):
         top = QHBoxLayout()
         top.setSpacing(6)
         top.addWidget(self.title, 1)
+        top.addWidget(self.cancel)
         top.addWidget(self.run_all)
         top.addWidget(self.project)
         box = QVBoxLayout(self)
@@ -64,8 +69,11 @@ class Head(QWidget):
         self.title.setText(name or "No section yet")
         self.title.setToolTip(name or "")
         self.what.setVisible(self._session.get("ims", "path") is None)
-        self.run_all.setVisible(self._dock.can_run_all())
-        self.run_all.setEnabled(self._session.running is None)
+        running = self._session.running
+        is_elsewhere = running is not None and not self._dock.panels[running].is_open
+        self.cancel.setVisible(is_elsewhere)  # the step that is open has its own
+        self.run_all.setVisible(self._dock.can_run_all() and not is_elsewhere)
+        self.run_all.setEnabled(running is None)
 
     def show_question(self) -> None:
         """Show the question that is open, if any."""
@@ -93,8 +101,8 @@ class Head(QWidget):
         self._offer("Save project" if is_saved else "Save project…", commands.save_project, is_on=has_section)
         self._offer("Save as…", commands.save_project_as, is_on=is_saved)
         menu.addSeparator()
-        self._offer(f"Undo {session.can_undo}".strip(), commands.undo, is_on=bool(session.can_undo))
-        self._offer(f"Redo {session.can_redo}".strip(), commands.redo, is_on=bool(session.can_redo))
+        for word, what, act in (("Undo", session.can_undo, commands.undo), ("Redo", session.can_redo, commands.redo)):
+            self._offer(f"{word}: {what}" if what else word, act, is_on=bool(what))
         menu.addSeparator()
         self._offer("Copy methods text", commands.copy_methods_text, is_on=session.is_current("niches"))
         self._offer("Show spectrum and tables", commands.show_tables, is_on=has_section)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Labels, Layer, Points
+from napari.layers import Layer, Points
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_metime.gui.layers import layers
@@ -73,9 +74,9 @@ class Selection(QObject):
             return
         if step == "niches":
             self.choose_niche(0)
-            layer = layers.find(viewer, "niches")
-            if isinstance(layer, Labels):
-                layer.events.selected_label.connect(self._on_label)
+            numbers = layers.find(viewer, "niche numbers")
+            if isinstance(numbers, Points):
+                numbers.selected_data.events.items_changed.connect(self._on_number)
         cells = layers.find(viewer, "cells")
         if step == "align" and isinstance(cells, Points):
             cells.selected_data.events.items_changed.connect(self._on_cells)
@@ -85,14 +86,16 @@ class Selection(QObject):
 
     def restart(self) -> None:
         """Start over for another file."""
-        self._look.stop()
+        self.close()
         self._mz = self._active = None
         self.choose_niche(0)
         self._take_channel("")
 
     def close(self) -> None:
         """Do nothing more."""
-        self._look.stop()
+        # Where the program ends with its window open, Qt takes objects away in any order.
+        if isalive(self._look):  # type: ignore[no-untyped-call]
+            self._look.stop()
 
     def mz_of(self, channel: str) -> float | None:
         """Return the m/z of a measured ion; None of another channel."""
@@ -111,11 +114,13 @@ class Selection(QObject):
         ions = [channel.name for channel in channels.channels if channel.kind == "ion"]
         return {name: stated[name] if name in stated else float(name.removeprefix("mz:")) for name in ions}
 
-    def _on_label(self) -> None:
+    def _on_number(self, *_: object) -> None:
+        """Take the niche whose number was selected by napari's own tool."""
         viewer = self._viewer()
-        layer = None if viewer is None else layers.find(viewer, "niches")
-        if isinstance(layer, Labels):
-            self.choose_niche(int(layer.selected_label))
+        layer = None if viewer is None else layers.find(viewer, "niche numbers")
+        if isinstance(layer, Points) and len(layer.selected_data) == 1:
+            (index,) = layer.selected_data
+            self.choose_niche(int(layer.features["index"].iloc[index]))
 
     def _on_cells(self, *_: object) -> None:
         """Take the niche of a cell that was selected by napari's own tool."""

@@ -15,6 +15,23 @@ MIN_SHARED = 0.05
 """Share of its variance that a map must have in common with the next pixel to be more than noise. Our default."""
 
 
+def self_products(image: NDArray[np.float64], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Sum the products of an image with itself over all ordered pairs of pixels that lie a shift apart.
+
+    Parameters
+    ----------
+    image : ndarray of shape (rows, cols); 0 where nothing is to count
+    rows, cols : shifts in pixels, each from -n to n in any order
+
+    Returns
+    -------
+    ndarray of shape (rows.size, cols.size)
+    """
+    padded = [fft.next_fast_len(n + int(by.max()), real=True) for n, by in zip(image.shape, (rows, cols), strict=True)]
+    spectrum = fft.rfft2(image, padded, workers=WORKERS)
+    return np.asarray(fft.irfft2(np.abs(spectrum) ** 2, padded, workers=WORKERS)[np.ix_(rows, cols)])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lags:
     """Every shift of a mask over itself, at once by Fourier transform.

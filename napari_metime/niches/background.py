@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from napari_metime.niches.autocorrelation import self_products
 from napari_metime.niches.labelling import CountedCells
 from napari_metime.section import NicheNull
 
@@ -165,10 +166,8 @@ def _by_lag(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of products of all ordered pairs of pixels, by their distance: distances (µm, rising) and sums."""
     reach = [min(int(MAX_LAG_UM / s) + 1, n - 1) for s, n in zip(spacing_um, image.shape, strict=True)]
-    padded = [fft.next_fast_len(n + r, real=True) for n, r in zip(image.shape, reach, strict=True)]
-    sums = fft.irfft2(np.abs(fft.rfft2(image, padded)) ** 2, padded)
     dy, dx = (np.concatenate([np.arange(0, r + 1), np.arange(-r, 0)]) for r in reach)
-    sums = sums[np.ix_(dy, dx)]
+    sums = self_products(image, dy, dx)
     lag_um = np.hypot(*np.meshgrid(dy * spacing_um[0], dx * spacing_um[1], indexing="ij"))
     lags, place = np.unique(np.round(lag_um, 6), return_inverse=True)
     totals = np.bincount(place.ravel(), weights=sums.ravel(), minlength=lags.size)

@@ -201,7 +201,6 @@ def judge_clusters(
     apart = signed_distance_um(candidates | searched.hot, step_um) > CANDIDATE_REACH * radius_um
     background = fit_background(counted, searched.where & apart, searched.depth_um, searched.fragment, step_um)
     if background.null.clumping_sd == 0 and background.null.depth_slope_per_mm == 0:
-        on_progress(1.0, "tested")
         return Tested(searched, background, labels, p_labelling, p_labelling)
     evidence = searched.evidence(background.odds)
     own_labels, masses = find_clusters(evidence(found))

@@ -32,7 +32,7 @@ _TIE = 1e-9
 
 
 def contrast_rows(inputs: RegionInputs) -> pd.DataFrame:
-    """Return matched_log2fc_ and p_moved_ of each channel, and what they rest on: a row per niche, two empty ones below.
+    """Return matched_log2fc_ and p_moved_ of each channel, and what they rest on: a row per niche, then two empty ones.
 
     matched_log2fc_X is log2 of the niche's mean over that of the tissue outside all niches, weighted to the same
     classes of depth and tumour fraction; for logarithmic channels the difference. p_moved_X compares the niche's mean

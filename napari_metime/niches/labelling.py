@@ -156,7 +156,7 @@ def null_masses(
     for i in range(n_permutations):
         largest[i] = find_clusters(evidence(window.sum(draw())))[1].max(initial=0.0)
         if i % 16 == 15 or i + 1 == n_permutations:
-            on_progress((i + 1) / n_permutations, f"random labelling {i + 1} of {n_permutations}")
+            on_progress((i + 1) / n_permutations, f"random shuffle {i + 1:,} of {n_permutations:,}")
     return largest
 
 

@@ -41,8 +41,9 @@ def with_robustness(
     runs = [(cells, radius) for radius in radii] + [(table, found.radius_um) for table in redrawn]
     labels = []
     for i, (table, radius) in enumerate(runs):
+        how = "with another window" if i < len(radii) else "with the cells moved by their error"
+        on_progress(i / len(runs), f"searching again {how}, {i + 1} of {len(runs)}")
         labels.append(search(table, radius).labels)
-        on_progress((i + 1) / len(runs), f"searching again, {i + 1} of {len(runs)}")
     dice = np.array([niche_dice(found.labels, other, found.n_niches) for other in labels[: len(radii)]])
     stable = replace(found, stability=dice.min(axis=0))
     if not redrawn:

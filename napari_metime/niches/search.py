@@ -115,6 +115,7 @@ def map_niches(
         rng=rng,
         on_progress=share_of(on_progress, 0.0, 0.9),
     )
+    on_progress(0.9, "drawing the borders of the niches")
     ground = setting.ground(cells, maps.assessable, max_rate_ratio, n_draws)
     drawn = draw_niches(ground, tested, alpha=alpha, rng=rng)
     hot = None
@@ -127,7 +128,6 @@ def map_niches(
             min_rate_ratio=1 / max_rate_ratio,
             rng=np.random.default_rng([seed, 4]),
         )
-    on_progress(1.0, "niches found")
     warnings = _warn(tested.background.null, alpha, n_permutations)
     return _niche_map(mask, maps, tested, drawn, radius, warnings, lymphoid, hot)
 
@@ -302,6 +302,6 @@ def _warn(null: NicheNull, alpha: float, n_permutations: int) -> tuple[str, ...]
     if null.clumping_sd >= MAX_UNTOLD_CLUMPING:
         told.append(
             f"The effector cells clump by themselves (log s.d. {null.clumping_sd:.1f} at {null.clumping_scale_um:.0f} "
-            "µm): niches were tested against a null that clumps as they do, and must be colder to be called."
+            "µm): niches were tested against chance that clumps as they do, and must be colder to be called."
         )
     return tuple(told)

@@ -15,8 +15,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, stats
+from scipy import stats
 
+from napari_metime.niches.autocorrelation import self_products
 from napari_metime.niches.domain import near
 from napari_metime.section import Channel, Grid
 
@@ -187,17 +188,15 @@ class _Lags:
 
     def __init__(self, shape: tuple[int, ...], spacing_um: tuple[float, float], step: float, n_bins: int) -> None:
         reach = [min(int(n_bins * step / s), n - 1) for s, n in zip(spacing_um, shape, strict=True)]
-        self._padded = tuple(fft.next_fast_len(n + r, real=True) for n, r in zip(shape, reach, strict=True))
         rows, cols = (np.arange(-r, r + 1) for r in reach)
-        self._here = np.ix_(rows, cols)
+        self._rows, self._cols = rows, cols
         distance = np.hypot(rows[:, None] * spacing_um[0], cols * spacing_um[1])
         self._bins = np.minimum(np.rint(distance / step).astype(np.intp), n_bins).ravel()
         self._n_bins = n_bins
 
     def sums(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum over all ordered pairs of pixels at each distance, shape (n_bins,)."""
-        spectrum = fft.rfft2(image, self._padded, workers=2)
-        products = fft.irfft2(np.abs(spectrum) ** 2, self._padded, workers=2)[self._here]
+        products = self_products(image, self._rows, self._cols)
         sums = np.bincount(self._bins, weights=products.ravel(), minlength=self._n_bins + 1)[: self._n_bins]
         return np.asarray(sums, dtype=np.float64)
 

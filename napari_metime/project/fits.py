@@ -33,6 +33,8 @@ def _hints(kind: type) -> dict[str, Any]:
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value is of the type that a hint names, with all that is in it."""
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if hasattr(origin, "__value__"):  # NDArray is an alias of its own kind from numpy 2.5 and Python 3.12 on
+        return fits(value, origin.__value__[inside])
     if hint is Any or hint is object:
         return True
     if origin in (UnionType, typing.Union):

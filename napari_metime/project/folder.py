@@ -166,8 +166,11 @@ def read_head(path: Path) -> Head:
         values = json.loads(file.read_text(encoding="utf-8"))
         version = values["napari-metime project"]
         if version != FORMAT:
+            by = values.get("written_by")
+            which = f"version {by:.20}" if isinstance(by, str) and by.isprintable() else "another version"
             raise ProjectError(
-                f"expected a project of format {FORMAT} in {file.name}, found {version!r:.20}; update napari-metime"
+                f"expected a project that this version opens in {file.parent.name}, found one that {which} saved; "
+                "update napari-metime"
             )
         inputs = tuple(read_input(each) for each in values["inputs"])
         head = Head(

@@ -25,7 +25,7 @@ class SectionRecipe(_Part):
     """Who and where: copied into every table."""
 
     id: str = Field(min_length=1, max_length=120, description="Name of the section; tables and folders carry it")
-    patient: str | None = Field(None, description="Patient, the unit of a cohort")
+    patient: str | None = Field(None, description="Patient that the section is from, which a cohort counts")
     site: str | None = Field(None, description="Organ or site")
     timepoint: str | None = Field(None, description="Time of sampling")
 
@@ -47,25 +47,25 @@ class ImsRecipe(_Part):
 
     path: Path = Field(description="The .imzML; its .ibd lies beside it")
     pixel_size_um: POSITIVE | tuple[POSITIVE, POSITIVE] | None = Field(
-        None, description="Pixel size in µm, one number or [y, x]; empty = the file's own"
+        None, description="Size of a pixel in µm, two numbers (y, x) where it is not square; empty = the file's own"
     )
-    polarity: Literal["positive", "negative"] | None = Field(None, description="Polarity; empty = the file's own")
-    tolerance_ppm: POSITIVE = Field(5.0, le=10_000, description="Half width of the m/z window in ppm")
+    polarity: Literal["positive", "negative"] | None = Field(None, description="Ions of this sign; empty = the file's")
+    tolerance_ppm: POSITIVE = Field(5.0, le=10_000, description="How far a peak may lie from its m/z, in ppm")
     normalize: Literal["none", "tic", "rms", "median", "reference", "table"] = Field(
-        "tic", description="Per-pixel normalisation"
+        "tic", description="What the intensities of each pixel are divided by"
     )
-    reference_mz: MZ | None = Field(None, description="m/z of the ion that normalize: reference divides by")
+    reference_mz: MZ | None = Field(None, description="m/z of the ion whose intensity the others are divided by")
     normalize_table: Path | None = Field(
-        None, description="Table of x, y (the file's own coordinates) and value that normalize: table divides by"
+        None, description="Table of x, y (the file's own coordinates) and the value that intensities are divided by"
     )
     recalibrate: Literal["none", "file", "row"] = Field(
         "none", description="Correct the m/z shift: once for the file, or for each pixel row"
     )
-    lock_mz: tuple[MZ, ...] = Field((), description="m/z that must be there, for recalibrate; empty = the panel's ions")
+    lock_mz: tuple[MZ, ...] = Field((), description="m/z to recalibrate by; empty = the panel's ions")
     part: str | tuple[int, int, int, int] | None = Field(
         None,
-        description="One part of a file with several sections: its name, or [row_min, col_min, row_max, col_max]; "
-        "each = one run a part",
+        description="Which one of several sections in the file: its name, or a box (row_min, col_min, row_max, "
+        "col_max); each = one run a part",
     )
     plane: int | None = Field(None, description="z of the plane to take where a file has several; empty = the lowest")
     skip_broken: bool = Field(False, description="Where the .ibd is cut short, open the spectra that it still holds")
@@ -126,8 +126,9 @@ class TissueRecipe(_Part):
     method: str = Field(
         "auto",
         min_length=1,
-        description="auto, otsu, clusters, cells (within 50 µm of one), none, microscopy:NAME (a bright channel), "
-        "or the path of a mask image on the grid or of GeoJSON polygons (µm)",
+        description="How tissue is told from background: by its spectra or total ion current, where cells are (within "
+        "50 µm of one), where a channel of the microscopy is bright, or by a file (a mask image, or GeoJSON polygons "
+        "in µm)",
     )
     exclude: Path | None = Field(
         None, description="What counts as not there (folds, holes, necrosis): a mask image or GeoJSON polygons (µm)"
@@ -138,14 +139,16 @@ class TissueRecipe(_Part):
 class ChannelsRecipe(_Part):
     """Which images to measure."""
 
-    panel: str | None = Field("builtin", description="builtin, the path of a panel table, or empty for none")
-    extend: Path | None = Field(None, description="Table of further members of the panel; empty = none")
+    panel: str | None = Field(
+        "builtin", description="The metabolites to look for: those built in, those of a table, or none"
+    )
+    extend: Path | None = Field(None, description="Table of further metabolites beside the panel; empty = none")
     metaspace: Path | None = Field(None, description="Annotations of this dataset, as METASPACE exports them (CSV)")
-    mz: tuple[MZ, ...] = Field((), description="Further m/z values")
+    mz: tuple[MZ, ...] = Field((), description="m/z to take an image of beside the panel, with commas between")
     images: tuple[ImageRecipe, ...] = Field(
         (), description="Images of elements and markers: paths, or with a name, unit and limit of detection each"
     )
-    min_members: int = Field(3, ge=1, description="Fewest measured members of an axis for an axis score")
+    min_members: int = Field(3, ge=1, description="Fewest measured metabolites of an axis for its score")
 
 
 class CellsRecipe(_Part):
@@ -156,7 +159,9 @@ class CellsRecipe(_Part):
     y: str | None = Field(None, description="Column of y; empty = recognised")
     type: str | None = Field(None, description="Column of the cell type; empty = recognised")
     unit: Literal["px", "um"] | None = Field(None, description="Unit of x and y; empty = as the header says")
-    pixel_size_um: POSITIVE | None = Field(None, description="µm per microscope pixel, for px without a fitted scale")
+    pixel_size_um: POSITIVE | None = Field(
+        None, description="µm per pixel of the microscope, for cells counted in pixels"
+    )
     labels: Path | None = Field(
         None, description="Label mask (TIFF) whose numbers are the ids of the table; gives the areas of the cells"
     )
@@ -195,7 +200,7 @@ class MicroscopyRecipe(_Part):
     """An image in the frame of the cells: in the pixels that they are counted in, or in their µm by its pixel size."""
 
     path: Path = Field(description="OME-TIFF, TIFF or OME-Zarr")
-    pixel_size_um: POSITIVE | None = Field(None, description="µm per pixel; empty = the file's own")
+    pixel_size_um: POSITIVE | None = Field(None, description="µm per pixel of the image; empty = the file's own")
     channels: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {}, description="Channels to measure on the grid, by the name that the tables use: {PD-L1: 3}; counted from 0"
     )
@@ -228,15 +233,20 @@ class AlignRecipe(_Part):
     path: Path | None = Field(
         None, description="A transform that others made: 3 x 3 matrix, QuPath affine, napari-imsmicrolink, ITK text"
     )
-    inverse: bool = Field(False, description="Take path the other way round than its format is taken by itself")
+    inverse: bool = Field(
+        False, description="Take the transform the other way round than its format is taken by itself"
+    )
     source_pixel_um: POSITIVE | None = Field(
-        None, description="µm of a pixel of the cells, where path counts them in µm and the table in px"
+        None, description="µm of a pixel of the cells, where the transform counts in µm and the table in pixels"
     )
     target_pixel_um: POSITIVE | None = Field(
-        None, description="µm of a pixel of the section, where path counts it in pixels; empty = path counts in µm"
+        None, description="µm of a pixel of the section, where the transform counts in pixels; empty = it counts in µm"
     )
     extra_error_um: float = Field(
-        0.0, ge=0, le=10_000, description="What else the places may be off, in µm: for a serial section"
+        0.0,
+        ge=0,
+        le=10_000,
+        description="What else the places of the cells may be off, in µm: for a neighbouring (serial) section",
     )
     refine: RefineRecipe | None = Field(None, description="Refine by the images; empty = as the above says")
 
@@ -271,9 +281,9 @@ class GradesRecipe(_Part):
     )
     min_ring_to_rest: POSITIVE = Field(1.5, description="Effectors per mm² of an excluded niche's ring over the rest")
     min_ring_to_core: POSITIVE = Field(3.0, description="Effectors per mm² of an excluded niche's ring over the niche")
-    min_ring_to_core_low: POSITIVE = Field(1.5, description="Lower 95 % limit of min_ring_to_core's ratio")
+    min_ring_to_core_low: POSITIVE = Field(1.5, description="Lower 95 % limit of the ratio of ring to niche")
     min_log2_suppression: float = Field(
-        1.0, ge=0, le=100, description="How far log2(suppressors / effectors) of a suppressed niche is above the rest's"
+        1.0, ge=0, le=100, description="How far log₂(suppressors / effectors) of a suppressed niche is over the rest's"
     )
     max_q_suppression: float = Field(0.05, gt=0, lt=1, description="Largest q of a suppressed niche")
     desert_per_mm2: float = Field(
@@ -304,26 +314,33 @@ class NichesRecipe(_Part):
     domain: str = Field(
         "tumor_bed",
         min_length=1,
-        description="tumor_bed (by the cells), tissue, region:NAME (of tissue.regions), microscopy:NAME (a bright "
-        "channel), or the path of a mask image or GeoJSON polygons (µm)",
+        description="Where niches are looked for: the tumour bed (by the cells), all tissue, one of its regions, where "
+        "a channel of the microscopy is bright, or an area from a file (a mask image, or GeoJSON polygons in µm)",
     )
     radius_um: Literal["auto"] | Annotated[float, Field(gt=0, le=2000)] = Field(
-        "auto", description="Window radius in µm, up to 2,000; auto = from the effectors"
+        "auto",
+        description="Radius of the disc in which cells are counted, in µm, up to 2,000; auto = what the effectors need",
     )
-    n_permutations: int = Field(999, ge=19, le=100_000, description="Random labellings")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="Family-wise error over the section")
+    n_permutations: int = Field(
+        999,
+        ge=19,
+        le=100_000,
+        description="How often effectors are shuffled among the cells at random, to see what chance alone gives",
+    )
+    alpha: float = Field(
+        0.05, gt=0, lt=0.5, description="How often a section without a niche may show one by chance; 0.05 = 1 in 20"
+    )
     max_rate_ratio: float = Field(
-        0.5, gt=0, lt=1, description="Largest effector rate against the rest that counts as cold"
+        0.5, gt=0, lt=1, description="A niche has at most this share of the effectors that the rest lets expect"
     )
     min_tumor_fraction: float = Field(
         0.5,
         ge=0.2,
         le=0.7,
-        description="Share of tumor cells from which tissue is tumour bed, "
-        "by a 50 µm kernel (Kelsall & Diggle 1995); 0.5 is ours",
+        description="Share of tumour cells from which tissue is tumour bed, over about 50 µm (Kelsall & Diggle 1995)",
     )
     reference: Literal["all", "immune", "non_tumor"] = Field(
-        "all", description="Cells that effectors are counted among when niches are tested"
+        "all", description="Which cells the effectors are a share of, when niches are tested"
     )
     inflamed: bool = Field(False, description="Also look for regions with significantly more effectors")
     mask_lymphoid: bool = Field(False, description="Leave lymphoid structures (dense B with T cells) out of the domain")
@@ -336,8 +353,8 @@ class AssociationsRecipe(_Part):
 
     covariates: tuple[Literal["tumor_fraction", "cell_density", "depth"], ...] = Field(
         ("tumor_fraction", "cell_density"),
-        description="Taken from coldness and channels before they are compared; "
-        "depth: the distance to the domain's margin",
+        description="What may explain both coldness and a metabolite, and is removed from both before they are "
+        "compared; depth: the distance to the margin of the tumour bed",
     )
 
 
@@ -362,7 +379,9 @@ class Recipe(_Part):
 
     metime: Literal[1] = Field(1, description="Version of this format")
     section: SectionRecipe
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of every random draw")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="What random draws begin with: the same number gives the same result"
+    )
     ims: ImsRecipe
     tissue: TissueRecipe = TissueRecipe()
     channels: ChannelsRecipe = ChannelsRecipe()

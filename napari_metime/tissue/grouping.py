@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 N_STARTS = 5
 _RIDGE = 1e-6
@@ -29,8 +31,15 @@ def fit_mixture(scores: NDArray[np.float64], n: int, seed: int) -> Any:
 
 
 def _fit(model: Any, scores: NDArray[np.float64]) -> Any:
+    """Fit in one thread: several add up in an order that changes, and wait for each other in loops."""
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
+    with _threads().limit(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a group fewer, or a last digit: no reason to stop
         return model.fit(scores)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Return what sets the threads of scikit-learn, which is loaded by now; finding its libraries takes 3 ms."""
+    return ThreadpoolController()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_metime.alignment import fit_landmarks, from_matrix, read_transform, write_transform
+from napari_metime.alignment.transform_files import is_transform
 from napari_metime.errors import AlignmentError, MissingFileError, OutputError
 
 M = np.array([[0.5, -0.1, 30.0], [0.12, 0.48, -7.5], [0.0, 0.0, 1.0]])
@@ -314,3 +315,27 @@ def test_an_affine_plate_is_written_as_the_matrix_that_it_is(tmp_path: Path) -> 
     fit = fit_landmarks(np.column_stack([square, square + 5]), "thin_plate")
     write_transform(fit, tmp_path / "t.csv", "matrix_csv")
     np.testing.assert_array_equal(read_transform(tmp_path / "t.csv").matrix, fit.matrix)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("1,0,5\n0,1,7\n0,0,1\n", True),
+        ("1.0,\t0.0,\t5.0,\n0.0,\t1.0,\t7.0\n", True),
+        ("AffineTransform[[1.0, 0.0, 5.0], [0.0, 1.0, 7.0]]", True),
+        ("#Insight Transform File V1.0\n", True),  # broken, but nothing else: read_transform tells what is wrong
+        ("1 0 0\n0 1 0\n0.5 0 1\n", True),  # with perspective, which is told
+        (json.dumps({"matrix": [[1, 0, 5], [0, 1, 7], [0, 0, 1]]}), True),
+        (json.dumps({"m00": 1, "m01": 0, "m02": 5, "m10": 0, "m11": 1, "m12": 7}), True),
+        (json.dumps({"type": "FeatureCollection", "features": []}), False),
+        ("{", False),
+        ("x_um,y_um,type\n1,2,CD8\n", False),
+        ("1,2\n3,4\n", False),
+        ("Dear all, see the attached file.", False),
+        ("", False),
+        ("\x00\x01", False),
+    ],
+)
+def test_a_transform_is_told_from_other_texts(tmp_path: Path, text: str, is_one: bool) -> None:
+    assert is_transform(write(tmp_path, text)) is is_one
+    assert not is_transform(tmp_path / "gone.txt")

@@ -367,7 +367,7 @@ def test_every_length_of_the_header_is_read_as_um(
     assert cells.unit == "um"
     assert (cells.x[0], cells.y[0], cells.area[0]) == pytest.approx((1.5 * um, -2 * um, 0.25 * um**2), rel=1e-12)
     assert f"in µm ({unit} in the header)" in cells.note
-    with pytest.raises(CellTableError, match=rf"unit of the header, {unit} .*found cells.unit: px; leave cells.unit out"):
+    with pytest.raises(CellTableError, match=rf"the header, {unit} .*found cells.unit: px; leave cells.unit out"):
         read(tmp_path, f"{x},{y},{area},type", "1.5,-2,0.25,CD8\n", unit="px")
 
 

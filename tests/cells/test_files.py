@@ -50,6 +50,27 @@ def test_files_that_are_not_read_are_named(tmp_path: Path, content: bytes, told:
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"a,b\n1,2\n", r"^cells\.csv: expected a column of the cell type"),
+        (b"type,b\nCD8,2\n", r"^cells\.csv: expected x and y in columns"),
+        (b"x_um\n1\n2\n", r"^cells\.csv: expected columns of x, y and type .*found one column \('x_um'\)"),
+        (b"\xd0\xcf\x11\xe0", r"^cells\.csv: .*a spreadsheet of the older kind; save it as CSV"),
+    ],
+)
+def test_every_error_names_the_file_and_what_it_has(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "cells.csv"
+    path.write_bytes(content)
+    with pytest.raises(CellTableError, match=told):
+        read(path)
+    if content.startswith(b"type"):
+        assert count_types(path) == {"CD8": 1}
+    else:
+        with pytest.raises(CellTableError, match=told):
+            count_types(path)
+
+
 def test_folders_and_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(CellTableError, match=r"found another folder; check cells\.path"):
         count_types(tmp_path)

@@ -90,6 +90,7 @@ def test_power_is_told_for_the_effectors_of_this_section(
         ({"lymphoid": {"b": ("B",)}}, "lymphoid structures by cell types that were named"),
         ({"reference": "immune", "radius_um": 100.0}, "a window of a given radius, effectors among some of the cells"),
         ({"n_permutations": 19}, "only 19 permutations"),
+        ({"n_permutations": 198}, "only 198 permutations"),
         ({"n_permutations": 199}, ""),
     ],
 )
@@ -100,6 +101,10 @@ def test_each_setting_that_was_not_simulated_is_named(
     text = " ".join(calibration_notes(result, recipe.model_copy(update={"niches": niches})))
     assert ("the numbers above were not measured for that" in text) is bool(words)
     assert words in text
+
+
+def test_the_number_of_permutations_is_that_which_was_measured_with() -> None:
+    assert f"with {calibration.MEASURED_PERMUTATIONS} permutations and alpha" in " ".join(PAGE.split())
 
 
 def test_every_setting_of_a_search_has_words() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from napari_metime.export.changes import MAX_CHANNELS, channel_changes
+from napari_metime.export.changes import FEW_PLACES, MAX_CHANNELS, channel_changes, matched_note
 
 NAN = math.nan
 
@@ -53,3 +53,22 @@ def test_the_contrast_with_matched_tissue_stands_beside_it() -> None:
     (niche,) = channel_changes([row], dict.fromkeys("ab", False))
     assert niche.is_matched
     assert [(change.matched, change.q) for change in niche.changes] == [("–", "0.5"), ("+0.40", "0.02")]
+
+
+def test_what_a_matched_q_rests_on_is_said() -> None:
+    """1 / (1 + 999) = 0.001 and 1 / (1 + 99) = 0.01."""
+    row = {"region_id": "2", "n_moved": 999.0, "own_matched_share": 0.2, "p_moved_a": 0.5}
+    assert matched_note(row) == (
+        "Matched: the niche's shape was moved to 999 other places, so that no p or q can be below 0.001."
+    )
+    assert "50 % of the tissue that is as deep and as tumour-rich is the niche itself" in matched_note(
+        row | {"own_matched_share": 0.501}
+    )
+    assert FEW_PLACES > 99
+    assert matched_note(row | {"n_moved": 99.0}).endswith(
+        "no p or q can be below 0.01; with so few places a large q says little."
+    )
+    assert matched_note(row | {"n_moved": 1.0, "p_moved_a": NAN}).startswith(
+        "Matched: the niche's shape was moved to 1 other place; that is too few for a q"
+    )
+    assert matched_note({"region_id": "1", "p_moved_a": 0.5}) == ""

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from napari_metime.export.drawing import DOUBLE_MM, SINGLE_MM, drawn, plain, print_style
+from napari_metime.export.drawing import DOUBLE_MM, SINGLE_MM, drawn, plain, print_style, wrapped
 from napari_metime.export.figures import (
     associations_figure,
     draw_figures,
@@ -73,6 +73,20 @@ def test_figures_have_the_size_of_print_and_text_that_can_be_edited(result: Sect
         assert all(link.startswith((b"#", b"data:")) for link in links)
 
 
+def test_a_long_name_is_told_whole_in_lines() -> None:
+    name = "Polyunsaturated / monounsaturated fatty acids"
+    assert wrapped(name, 29) == "Polyunsaturated /\nmonounsaturated fatty acids"
+    assert wrapped(name, 29).replace("\n", " ") == name
+    assert wrapped("", 29) == " "
+
+
+def test_nothing_is_drawn_at_the_edge_of_the_paper(result: SectionResult) -> None:
+    for figure in draw_figures(result).values():
+        with Image.open(io.BytesIO(figure.png)) as image:
+            strip = np.asarray(image.convert("L"))[:, :12]  # 1 mm
+        assert strip.min() == 255
+
+
 def test_cells_are_part_of_an_image_in_the_svg(result: SectionResult) -> None:
     with print_style():
         svg = drawn(overview_figure(view_of_section(result))).svg
@@ -128,5 +142,7 @@ def test_a_name_that_bites_is_drawn(result: SectionResult) -> None:
         niche = niche_figure(view_of_niche(view_of_section(result), "1"), "1", channel)
         for figure in (margin_figure(margin, [name]), niche):
             assert drawn(figure).png.startswith(b"\x89PNG")
+    assert max(map(len, wrapped(name, 20).replace(r"\$", "$").split("\n"))) <= 20
+    assert "\u202e" not in wrapped(name, 20)
     assert len(plain(name)) <= 40
     assert "\u202e" not in plain(name)

@@ -11,7 +11,8 @@ import pytest
 from napari_metime.errors import OutputError
 from napari_metime.export import check_output_folder
 from napari_metime.export.folder import PROVENANCE_NAME, written_at
-from napari_metime.export.provenance import provenance_in_words
+from napari_metime.export.provenance import changed_settings, provenance_in_words
+from napari_metime.export.strict_json import read_small_json
 from napari_metime.recipe import Recipe
 
 
@@ -87,12 +88,43 @@ def test_provenance_that_is_odd_is_read_as_far_as_it_goes() -> None:
     text = provenance_in_words({"inputs": [3, {"path": "a", "bytes": "x"}], "seconds": 2})
     assert text.startswith("None None")
     assert "a\n– bytes, SHA-256 None" in text
+    for odd in (3, None, [3], {"x": 1}, "x"):
+        keys = ("inputs", "changed_settings", "warnings", "packages", "seconds", "tissue", "left_out", "alignment")
+        assert provenance_in_words(dict.fromkeys(keys, odd)).startswith("None None")
+
+
+def test_provenance_says_what_a_reviewer_asks_for(recipe: Recipe) -> None:
+    niches, tissue = (getattr(recipe, key).model_copy(update=new) for key, new in (
+        ("niches", {"alpha": 0.01}), ("tissue", {"method": "/home/me/mask.tif", "exclude": Path("/home/me/left.tif")})
+    ))  # fmt: skip
+    changed = changed_settings(recipe.model_copy(update={"niches": niches, "tissue": tissue, "seed": 7}))
+    before = changed_settings(recipe)
+    assert {key: changed[key] for key in changed if changed[key] != before.get(key)} == {
+        "seed": 7, "niches.alpha": 0.01, "tissue.method": "mask.tif", "tissue.exclude": "left.tif",
+    }  # fmt: skip
+    text = provenance_in_words({
+        "inputs": [{"path": "/data/s.imzML", "bytes": 12345, "sha256": "abc"}],
+        "changed_settings": {"niches.alpha": 0.01, "tissue.regions.names": {"1": "tumour"}},
+        "tissue": {"method": "painted"},
+        "left_out": [{"reason": "a fold", "n_pixels": 12}],
+        "alignment": {"n_landmarks": 6},
+        "warnings": ["look at it"],
+        "packages": {"numpy": "2.0"},
+    })  # fmt: skip
+    for told in (
+        "/data/s.imzML\n12,345 bytes, SHA-256 abc", "niches.alpha: 0.01", "tissue was painted", "a fold, 12 pixels",
+        "6 pairs of landmarks", "1 = tumour", "— Warnings —\nlook at it", "numpy 2.0",
+    ):  # fmt: skip
+        assert told in text
+    assert "None. Every setting is the default" in provenance_in_words({"changed_settings": {}})
 
 
 def test_when_results_were_written_is_known_of_ours_alone(tmp_path: Path) -> None:
     assert written_at(tmp_path) is None
     (tmp_path / PROVENANCE_NAME).write_text("[" * 100_000)
     assert written_at(tmp_path) is None
+    assert read_small_json(tmp_path / PROVENANCE_NAME, 10) is None
+    assert read_small_json(tmp_path, 10) is None
     (tmp_path / PROVENANCE_NAME).write_text('{"written_by": "napari-metime"}')
     os.utime(tmp_path / PROVENANCE_NAME, (1_700_000_000, 1_700_000_000))
     written = written_at(tmp_path)

@@ -11,6 +11,7 @@ from matplotlib.image import imread
 
 from napari_metime.errors import OutputError
 from napari_metime.export.plots import (
+    OTHER_AXES,
     bars_plot,
     gradient_plot,
     shift_plot,
@@ -72,8 +73,8 @@ def texts_of(path) -> str:
 def test_a_plot_is_on_white_names_its_axes_and_repeats_byte_for_byte(name, gradients, tested, tmp_path):
     titles = {
         "gradient": ("distance (µm)", "A, mean (intensity / TIC)", "niche 1, desert"),
-        "volcano": ("partial correlation r with coldness", "−log₁₀ q", "Arginine axis"),
-        "bars": ("partial correlation r with coldness (95 % interval)", "Kynurenine / tryptophan"),
+        "volcano": ("partial correlation r with coldness", "−log₁₀ q", "Arginine axis", OTHER_AXES),
+        "bars": ("partial correlation r with coldness (95 % interval)", "Kynurenine / tryptophan", OTHER_AXES),
         "spectrum": ("m/z", "intensity", "mean"),
         "shift": ("pixel row", "shift of m/z (ppm)"),
     }

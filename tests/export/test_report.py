@@ -15,6 +15,7 @@ import pytest
 from napari_metime.export.drawing import Drawn
 from napari_metime.export.methods import methods_text
 from napari_metime.export.report import render_report
+from napari_metime.export.scores import axes_made_of
 from napari_metime.recipe import Recipe
 from napari_metime.section import LeftOut, NicheNull, RefinedFrom, SectionResult
 
@@ -133,7 +134,9 @@ def test_it_says_what_was_found_and_what_was_not_tested(page: _Page) -> None:
         "once tumour fraction and cell density are taken out of both",
         "Tryptophan and kynurenine axis",
         "1 channel: effective sample of 4 below 10",
-        "against 999 sections drawn from the null",
+        "against 999 sections with their effectors drawn anew by chance",
+        "excluded: effectors crowd around it and stay out",
+        "named by accurate mass (within 5 ppm)",
         "descriptive",
         "missed by 6.1 µm",
         "2 of 3 panel members are not shown",
@@ -174,6 +177,41 @@ def test_notes_on_the_site_are_an_annotation(result: SectionResult, recipe: Reci
     assert "What the review says of this site" not in rendered(result, recipe).text
 
 
+def test_an_axis_says_what_raises_and_what_lowers_it(result: SectionResult, recipe: Recipe) -> None:
+    """Lactate lower and its axis higher is no contradiction where lactate is what the pathway uses up."""
+    table = result.channels.table.assign(pathway_sign=["-1", "1", None])
+    made_of = f"more Pyruvate, {HOSTILE}, less L-Lactate"
+    assert axes_made_of(result.niches.axes, table) == {"axis:lactate_glycolysis": made_of}
+    assert axes_made_of(result.niches.axes, table.drop(columns="pathway_sign")) == {}
+    assert axes_made_of(pd.DataFrame(), table) == {}
+    long = pd.DataFrame({"axis": ["x"], "status": ["scored"], "members": ["; ".join("abcdef")]})
+    assert axes_made_of(long, table) == {"axis:x": "more a, b, c, d and 2 more"}
+    tested = result.niches.associations.replace({"channel": {"axis:trp_kyn": "axis:lactate_glycolysis"}})
+    found = replace(result.niches, associations=tested)
+    text = rendered(replace(result, niches=found, channels=replace(result.channels, table=table)), recipe).text
+    assert f"glycolysis axis: a score that is higher with {made_of}, which an active pathway uses up" in text
+    assert text.count("less L-Lactate") == 2  # on the first page, and beside its row
+
+
+def test_the_ions_that_are_spoken_of_stand_in_a_table(result: SectionResult, recipe: Recipe) -> None:
+    conflict = f"{HOSTILE} has the same m/z: not to be told apart at MS1"
+    table = result.channels.table.assign(
+        verdict=["doubtful", "not seen", "not seen"], conflicts=[conflict, None, None]
+    )
+
+    def with_table(rows: pd.DataFrame) -> _Page:
+        return rendered(replace(result, channels=replace(result.channels, table=rows)), recipe)
+
+    page = with_table(table)
+    ions = page.text[page.text.index("Ions: what the names rest on") :]
+    assert f"L-Lactate Lactate and glycolysis [M-H]- 89.0244 −1.50 doubtful 50 % – {HOSTILE} (same m/z)" in ions
+    assert "L-Lactate doubtful, see Ions" in page.text
+    assert "axis, L-Lactate (doubtful)" in page.text
+    assert "207.0775" not in ions  # kynurenine is spoken of nowhere
+    assert "the mean of its pixels' logarithms" in page.text
+    assert "what the names rest on" not in with_table(table.iloc[1:2]).text
+
+
 def test_nothing_scored_is_told_and_is_no_finding(result: SectionResult, recipe: Recipe) -> None:
     found = result.niches
     nothing = replace(found, axes=found.axes.iloc[5:], ratios=found.ratios.iloc[4:], hypotheses=pd.DataFrame())
@@ -200,7 +238,7 @@ def test_how_sure_a_niche_is_stands_beside_it(result: SectionResult, recipe: Rec
     null = NicheNull(0.0, 0.5, 60.0, 1.8)
     told = replace(result, niches=replace(found, regions=regions, map=replace(found.map, null=null)))
     text = rendered(told, recipe).text
-    for words in ("Overlap with other windows", "0.81", "Called when redrawn", "0.95", "they clump (log s.d. 0.50"):
+    for words in ("Other windows", "0.81", "Called when redrawn", "0.95", "they lie in clumps (over 60"):
         assert words in text
     assert "q, suppressed" not in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -35,8 +36,8 @@ def test_a_niche_is_one_sentence(result: SectionResult) -> None:
     cells = niches.cells.assign(type=np.where(niches.cells["role"] == "effector", "CD8", niches.cells["type"]))
     first, second = words.niche_sentences(replace(niches, cells=cells))
     assert first == (
-        "Niche 1: 0.026 mm², 4 CD8 where 38 were expected (ratio 0.10, 0.04 to 0.30), p = 0.002; desert, suppressed; "
-        "associated: Kynurenine / tryptophan 0.43 times, L-Lactate 1.5 times the rest."
+        "Niche 1: 0.026 mm², 4 CD8 where 38 were expected (ratio 0.10, 95 % interval 0.04 to 0.30), "
+        "p = 0.002; desert, suppressed; associated: Kynurenine / tryptophan 0.43 times, L-Lactate 1.5 times the rest."
     )
     assert second == (
         "Niche 2: 0.014 mm², 1 CD8 where 20 were expected (ratio 0.05), p = 0.045; excluded."
@@ -54,10 +55,10 @@ def test_a_niche_that_another_window_size_does_not_find_says_so(result: SectionR
     niches = result.niches
     regions = niches.regions.assign(stability=[0.0, 0.31, np.nan, np.nan])
     first, second = words.niche_sentences(replace(niches, regions=regions))
-    assert "; lost with at least one other window size" in first
-    assert "; overlaps by only 0.31 with what another window size finds" in second
+    assert "; one of two more searches, with a narrower and a wider window, does not find it" in first
+    assert "a wider window, finds only part of it (overlap 0.31 of 1)" in second
     firm = words.niche_sentences(replace(niches, regions=regions.assign(stability=0.5)))
-    assert not [text for text in firm if "window size" in text]
+    assert not [text for text in firm if "window" in text]
 
 
 def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: SectionResult) -> None:
@@ -82,11 +83,14 @@ def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: S
 def test_the_null_says_what_it_was_fitted_to() -> None:
     """exp(-0.4) = 0.67."""
     assert words.null_sentence(None) == ""
-    assert "like random labels" in words.null_sentence(NicheNull())
+    by_chance = "as chance alone would put them"
+    assert f"effectors lie among the other cells {by_chance}; p says" in words.null_sentence(NicheNull())
     told = words.null_sentence(NicheNull(-0.4, 0.5, 60.0, 1.8))
-    assert "per mm deeper their share is 0.67 times as large" in told
-    assert "they clump (log s.d. 0.50 over 60 µm)" in told
-    assert "1.8 times the variance of random labels" in told
+    assert f"do not lie {by_chance}: with each mm deeper in the domain their share is 0.67 times as large" in told
+    assert "they lie in clumps (over 60 µm, s.d. of the logarithm 0.50)" in told
+    assert "varies 1.8 times as much (variance) as by chance" in told
+    for text in (told, words.null_sentence(NicheNull())):
+        assert not re.search("null|random label", text)
 
 
 def test_the_window_says_what_it_expects(result: SectionResult, without_niches: SectionResult) -> None:

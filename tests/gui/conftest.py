@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,14 @@ from napari_metime.gui.state.session import Session
 from napari_metime.recipe import Recipe, load_recipe
 from napari_metime.section import SectionResult
 from napari_metime.simulate import SectionPlan, simulate_section
+
+WINDOW_TESTS = ("test_window.py", "test_click_path.py")
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """Free a closed window in this thread: Qt crashes at exit where a worker's collection freed its OpenGL context."""
+    if any(name in nodeid for name in WINDOW_TESTS):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

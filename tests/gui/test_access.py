@@ -123,8 +123,17 @@ def test_no_shortcut_is_one_of_naparis(dock):
     assert {"Esc", "Alt+1", "Ctrl+Return"} <= ours
     written = {str(KeyBinding.from_str(each.replace("Return", "Enter").replace("Esc", "Escape"))) for each in ours}
     shared = {each for each in written if each.casefold() in taken}
-    assert shared == {"Escape"}  # which is ours inside the dock alone
-    assert shortcut(dock, "Esc").context() == Qt.ShortcutContext.WidgetWithChildrenShortcut
+    assert shared <= {"Escape", "Ctrl+Z", "Ctrl+Shift+Z"}  # which are ours inside the dock alone
+    for keys in ("Esc", "Ctrl+Z", "Ctrl+Shift+Z"):
+        assert shortcut(dock, keys).context() == Qt.ShortcutContext.WidgetWithChildrenShortcut
+
+
+def test_ctrl_z_takes_back_what_was_done_by_hand_and_ctrl_shift_z_does_it_again(shown):
+    shown.session.assign_roles({"effector": ("CD8",)}, "role of CD8")
+    shortcut(shown, "Ctrl+Z").activated.emit()
+    assert shown.session.get("cells", "roles") == {}
+    shortcut(shown, "Ctrl+Shift+Z").activated.emit()
+    assert shown.session.get("cells", "roles") == {"effector": ("CD8",)}
 
 
 def test_all_steps_run_by_keyboard_and_esc_cancels(dock, recipe_path, settle, monkeypatch, qtbot):

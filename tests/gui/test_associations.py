@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_metime.gui.views.association_plots import MAX_LABEL, axis_colours
 from napari_metime.gui.views.associations import AssociationView
-from napari_metime.gui.views.tables import ASSOCIATION_COLUMNS, association_frame
+from napari_metime.gui.views.naming import place_names
+from napari_metime.gui.views.tables import association_columns, association_frame
+from napari_metime.gui.views.volcano import N_NAMED
 
 NAN = np.nan
 CHANNELS = pd.DataFrame(
@@ -37,6 +43,7 @@ def view(qtbot, associations) -> AssociationView:
     view = AssociationView()
     qtbot.addWidget(view)
     view.show_associations(associations, CHANNELS)
+    view.finish()
     return view
 
 
@@ -48,11 +55,73 @@ def selected(view: AssociationView) -> list[str]:
 def test_tested_channels_come_first_and_the_others_say_why_not(view):
     frame = view.table.frame_model.frame
     assert frame["channel"].tolist() == ["L-Lactate", "axis:lactate_glycolysis", "ATP", "kyn_trp", "PC 36:4", "Fe"]
-    assert frame["r_interval"].iloc[0] == "+0.16 to +0.74"  # tanh(0.5493 -+ 0.3920)
     model = view.table.frame_model
-    keys = [column.key for column in ASSOCIATION_COLUMNS if column.key in frame]
+    keys = [column.key for column in association_columns({}) if column.key in frame]
+    assert model.text(0, keys.index("r_low")) == "+0.16 to +0.74"  # tanh(0.5493 -+ 0.3920)
+    assert [model.text(row, keys.index("r_partial")) for row in (0, 4, 5)] == ["+0.50", "not testable", "not measured"]
     assert model.data(model.index(4, keys.index("reason"))) == "<b>too</b> few independent values"
-    assert view.amount.text() == "4 channels tested · 1 not testable · 1 not measured"
+    assert view.amount.text() == "2 of 4 go with coldness (q ≤ 0.05) · 2 not tested"
+    assert view.amount.toolTip().endswith("1 not testable, 1 not measured; the table says why")
+
+
+def test_the_colour_of_an_axis_is_the_same_in_points_legend_and_table(view):
+    tones = {p.data()["axis"]: p.brush().color().name() for p in view.volcano.points.points()}
+    columns = {column.key: column for column in view.table.frame_model.columns}
+    assert len(set(tones.values())) == 3  # two axes, and what has none
+    assert columns["channel"].colour("L-Lactate", "Lactate and glycolysis") == tones["Lactate and glycolysis"]
+    words = [label.text() for label in view.legend.findChildren(QLabel)]
+    kinds = "● ion   ■ ratio   ★ score"
+    assert words == ["Lactate and glycolysis", "Energy and adenosine", "other axes, or none", kinds]
+
+
+def test_a_row_below_the_mouse_is_told_and_one_that_the_keyboard_stays_in_is_chosen(view, qtbot):
+    told, chosen = [], []
+    view.told.connect(told.append)
+    view.channel_chosen.connect(chosen.append)
+    view.table.row_hovered.emit(4)
+    assert told == ["PC 36:4: not testable, <b>too</b> few independent values"]
+    view.table.row_hovered.emit(0)
+    assert [tuple(point.pos()) for point in view.volcano.ring.points()] == [pytest.approx((0.5, 3.0))]
+    view.table.row_hovered.emit(-1)
+    assert len(view.volcano.ring.points()) == 0
+    for _ in range(3):
+        qtbot.keyClick(view.table, Qt.Key.Key_Down)
+    assert chosen == []  # on the way nothing is shown
+    qtbot.waitUntil(lambda: bool(chosen))
+    assert chosen == [selected(view)[0]]
+
+
+def test_a_name_takes_the_nearest_free_place_and_none_where_there_is_none():
+    """A name of 20 by 10 pixels, at a point in the middle of 100 by 100: in steps of 6 up and down, or 8 beside it."""
+    at, size = np.array([[50.0, 50.0]]), np.array([[20.0, 10.0]])
+    own, right = np.array([[45.0, 45.0, 55.0, 55.0]]), np.array([[55.0, 0.0, 100.0, 100.0]])
+    everywhere = np.array([[0.0, 0.0, 99.0, 99.0]])
+    assert place_names(at, size, own, (100.0, 100.0)) == [(40.0, 33.0)]
+    assert place_names(at, size, right, (100.0, 100.0)) == [(22.0, 45.0)]
+    assert place_names(at, size, everywhere, (100.0, 100.0)) == [None]
+    twice = place_names(np.vstack([at, at]), np.vstack([size, size]), own, (100.0, 100.0))
+    assert twice == [(40.0, 33.0), (40.0, 57.0)]
+
+
+def test_names_stand_beside_their_points_and_cover_neither_each_other_nor_a_point(qtbot, associations):
+    many = pd.DataFrame([associations.iloc[2].to_dict() | {"channel": f"channel {i}", "r_partial": 0.02 * i, "q": 0.01}
+                         for i in range(20)])  # fmt: skip
+    view = AssociationView()
+    qtbot.addWidget(view)
+    view.resize(1000, 400)
+    view.show()
+    view.show_associations(many, CHANNELS)
+    view.finish()
+    view.select("channel 3")
+    box = view.volcano.plot.getPlotItem().getViewBox()
+    shown = [item for item in view.volcano.names if item.isVisible()]
+    assert 5 <= len(shown) <= N_NAMED + 1
+    assert shown[0].toPlainText() == "channel 3"
+    places = [box.mapFromView(item.pos()) for item in shown]
+    rects = [item.textItem.boundingRect().translated(place) for item, place in zip(shown, places, strict=True)]
+    assert not any(a.intersects(b) for a, b in combinations(rects, 2))
+    points = [box.mapFromView(QPointF(*at)) for at in view.volcano._at.values()]
+    assert not any(rect.contains(point) for rect in rects for point in points)
 
 
 def test_only_tested_channels_are_drawn(view):
@@ -90,6 +159,7 @@ def test_a_selected_row_marks_its_point_and_its_bar(view):
 
 def test_one_axis_at_a_time(view):
     view.axis.setCurrentIndex(view.axis.findData("Lactate and glycolysis"))
+    view.finish()
     assert view.bars.names == ["", "L-Lactate", "axis:lactate_glycolysis"]
     assert view.table.frame_model.frame["channel"].tolist() == ["L-Lactate", "axis:lactate_glycolysis"]
     view.select("ATP")
@@ -98,6 +168,7 @@ def test_one_axis_at_a_time(view):
 
 def test_nothing_is_left_of_a_former_section(view):
     view.show_associations(pd.DataFrame(), pd.DataFrame())
+    view.finish()
     assert view.table.frame_model.rowCount() == 0
     assert view.bars.names == []
     assert len(view.volcano.points.points()) == 0
@@ -110,5 +181,6 @@ def test_more_axes_than_colours_and_long_names_are_drawn(qtbot, associations):
     view = AssociationView()
     qtbot.addWidget(view)
     view.show_associations(pd.DataFrame(rows), CHANNELS)
+    view.finish()
     ticks = view.bars.plot.plotItem.getAxis("left")._tickLevels[0]
     assert all(len(words) <= MAX_LABEL + 2 for _, words in ticks)

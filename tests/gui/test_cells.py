@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
-from napari_metime.gui.layers.cell_layers import CELL_OPACITIES, MANY, cells_layer, recolour
+from napari_metime.gui.layers.cell_layers import CELL_OPACITIES, MAX_DRAWN, cells_layer, drawn_rows, recolour
 from napari_metime.gui.layers.frame import KEY
 from napari_metime.gui.layers.layers import find
 from napari_metime.gui.panels.cells import FILES, zarr_of
-from napari_metime.gui.running.words import CONTROLS, NO_EFFECTOR, in_the_window
 from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
-from napari_metime.gui.widgets.forms import field_of
 from napari_metime.gui.widgets.role_table import RoleTable, roles_in_words
 from napari_metime.section import CellTable
 
@@ -61,13 +58,25 @@ def test_every_cell_keeps_its_own_features_and_place():
     assert layer.features["role"].tolist() == cells.role[index].tolist()
 
 
-def test_many_cells_are_one_layer_without_smoothed_edges():
-    viewer = ViewerModel()
-    viewer.add_layer(cells_layer(table_of(MANY + 1), "role", ()))
-    (layer,) = viewer.layers
+def test_of_very_many_cells_a_random_part_is_drawn_and_it_says_so():
+    n = 4 * MAX_DRAWN
+    layer = cells_layer(table_of(n), "role", ())
     assert layer.metadata[KEY] == "cells"
-    assert layer.antialiasing == 0
-    assert cells_layer(table_of(100), "role", ()).antialiasing == 1
+    assert layer.name == f"cells (showing {MAX_DRAWN:,} of {n:,})"
+    assert layer.name_overlay.visible
+    rows = layer.metadata["rows"]
+    assert len(set(rows.tolist())) == len(layer.data) == MAX_DRAWN
+    assert np.array_equal(layer.features["cell_id"].astype(int), rows)
+    assert np.array_equal(rows, cells_layer(table_of(n), "role", ()).metadata["rows"])
+    assert not cells_layer(table_of(100), "role", ()).name_overlay.visible
+
+
+@pytest.mark.parametrize(("n_first", "n_kept"), [(10, 10), (MAX_DRAWN, MAX_DRAWN // 2), (3 * MAX_DRAWN, MAX_DRAWN - 9)])
+def test_the_rare_effectors_are_drawn_before_the_rest(n_first, n_kept):
+    rank = np.repeat([0, 3], [9 if n_first > MAX_DRAWN else 2 * MAX_DRAWN, n_first])
+    drawn = rank[drawn_rows(rank)]
+    assert (len(drawn), int((drawn == 3).sum())) == (MAX_DRAWN, n_kept)
+    assert (np.diff(drawn) >= 0).all()  # later points lie over earlier ones
 
 
 def test_switching_to_types_recolours_the_cells_and_the_legend(dock, recipe_path, settle, click):
@@ -137,7 +146,7 @@ def test_a_wrong_file_after_a_right_one_leaves_nothing_of_it(dock, settle, recip
         dock.bench.look_at_cells(path)
         settle(dock)
     panel = dock.panels["cells"]
-    assert "set Column of type (step 4)" in panel.error.text()
+    assert "found 'a', 'b'; choose Column of x (step 4), Column of y (step 4) and Column" in panel.error.text()
     assert panel.note.isHidden()
     assert panel.sums.isHidden()
     assert panel.table.isHidden()
@@ -254,20 +263,3 @@ def test_without_an_effector_the_window_asks_for_one_in_its_own_words(dock, sett
     assert panel.error.text() == "✕ Choose at least one type that counts as effector."
     panel._on_role("CD8", "effector")
     assert panel.error.isHidden()
-
-
-def test_keys_of_the_recipe_are_named_as_the_window_names_their_controls():
-    told = "expected a size; set cells.pixel_size_um, or align.transform: affine. See cells.csv and align.refine."
-    assert in_the_window(told) == (
-        "expected a size; set Microscope pixel (step 4), or Fit (step 5): affine. See cells.csv and align.refine."
-    )
-    option = "open the rest with --skip-broken, or ims.skip_broken: true in a recipe"
-    assert in_the_window(option) == "open the rest with Skip what is cut off (step 1)"
-    assert in_the_window("align.matrix.0.1: should be a number") == "Matrix (step 5): should be a number"
-    assert in_the_window("a/cells.unit.csv") == "a/cells.unit.csv"
-    assert in_the_window("cells.roles: must list at least one effector type; found that") == NO_EFFECTOR
-
-
-def test_every_named_control_is_a_key_of_the_recipe():
-    for key in CONTROLS:
-        assert field_of(*key.split(".")) is not None

@@ -54,7 +54,7 @@ def test_every_number_and_doubt_of_a_member_is_told():
         "0.12 times as strong",
         "1.2 ppm below the expected m/z",
         "lie where it does: 0.93",
-        "Order of its image: 0.98",
+        "Shape in its image: 0.98",
         "together: 0.70",
         "false discovery rate of 10 %",
         "In the same window: D-Lactate [M-H]-.",

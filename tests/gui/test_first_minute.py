@@ -63,7 +63,7 @@ def test_all_files_at_once_go_to_their_steps_and_the_unknown_one_is_told(dock, f
     assert session.get("microscopy", "path") == image
     assert session.get("align", "landmarks") == landmarks
     assert notes.name in session.error("data")
-    assert "it was left alone" in session.error("data")
+    assert "expected a file that this window opens" in session.error("data")
     assert session.get("cells", "roles")["effector"]
     click(dock, "tissue", "metabolites", "cells", "align")
     assert session.state("niches") == "ready"
@@ -173,7 +173,7 @@ def test_the_menu_offers_what_can_be_done_now(dock, outlined):
     assert not on["Save as…"]
     outlined.session.assign_roles({"effector": ("CD8 T",)}, "role of CD8 T")
     head.fill_menu()
-    assert "Undo role of CD8 T" in [action.text() for action in head.menu.actions()]
+    assert "Undo: role of CD8 T" in [action.text() for action in head.menu.actions()]
 
 
 def test_closing_the_section_leaves_the_first_minute_and_no_layer(outlined, asked):

@@ -15,10 +15,36 @@ def form(qtbot, *rows: Row) -> tuple[Session, Form]:
 
 
 def test_range_default_and_help_are_those_of_the_recipe(qtbot):
-    _, made = form(qtbot, Row("niches", "n_permutations", "Labellings"))
+    _, made = form(qtbot, Row("niches", "n_permutations", "Random shuffles"))
     box = made.editors["niches", "n_permutations"].widget()
     assert (box.minimum(), box.maximum(), box.value()) == (19, 100_000, 999)
-    assert box.toolTip() == NichesRecipe.model_fields["n_permutations"].description
+    assert box.toolTip() == f"{NichesRecipe.model_fields['n_permutations'].description}. At first: 999."
+
+
+def test_the_help_tells_what_a_setting_is_at_first_in_the_words_of_its_control(qtbot):
+    rows = (
+        Row("ims", "tolerance_ppm", "Tolerance"),
+        Row("niches", "domain", "Look in", choices=[("tumour bed", "tumor_bed")]),
+        Row("niches", "inflamed", "Inflamed too"),
+        Row("ims", "pixel_size_um", "Pixel size"),
+    )
+    _, made = form(qtbot, *rows)
+    told = [editor.widget().toolTip().partition("At first: ")[2] for editor in made.editors.values()]
+    assert told == ["5 ppm.", "tumour bed.", "off.", ""]
+
+
+def test_a_form_says_its_values_in_a_few_words(qtbot):
+    rows = (
+        Row("niches", "domain", "Look in", choices=[("tumour bed", "tumor_bed")]),
+        Row("niches", "radius_um", "Window radius", empty="auto", says="window {}"),
+        Row("niches", "n_permutations", "Random shuffles", says="{} shuffles"),
+        Row("niches", "alpha", "Error rate", says=""),
+    )
+    session, made = form(qtbot, *rows)
+    assert made.in_words() == ["tumour bed", "window auto", "999 shuffles"]
+    session.put("niches", "radius_um", 150.0)
+    made.refresh()
+    assert made.in_words()[1] == "window 150 µm"
 
 
 def test_a_unit_stands_in_the_field(qtbot):

@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from napari_metime.gui.layers import layers
+from napari_metime.gui.projects.keeping import KINDS, keep, restore
 from napari_metime.gui.state.history import MAX_CHANGES, Change, History
 from napari_metime.gui.state.pairs import Pairs
+from napari_metime.gui.state.session import Session
+from napari_metime.project import load_project, save_project
 
 
 def _change(words: str, what: str = "roles") -> Change:
@@ -88,6 +91,7 @@ def test_painting_is_taken_back_on_the_canvas_and_what_followed_is_done_again(me
 
 def test_a_stroke_that_napari_takes_back_is_taken_back_here_too(measured, qtbot):
     session, layer = measured.session, layers.find(measured.bench.viewer, "tissue")
+    measured.bench.painting.start("tissue")  # which shows it: napari tells nothing of a layer that is switched off
     _paint(measured, slice(0, 3))
     _paint(measured, slice(3, 5))
     layer.undo()
@@ -159,7 +163,7 @@ def test_data_that_are_read_anew_leave_no_painting_to_take_back(measured, click)
     assert measured.session.can_undo == ""
 
 
-def test_the_name_of_a_region_is_taken_back_and_nothing_goes_stale(measured, settle):
+def test_the_name_of_a_region_is_taken_back_and_nothing_goes_stale_after_reopening_too(measured, settle, tmp_path):
     session = measured.session
     measured.bench.attempt("tissue", "regions", {**session.get("tissue", "regions"), "method": "kmeans", "n": 2})
     settle(measured)
@@ -175,6 +179,12 @@ def test_the_name_of_a_region_is_taken_back_and_nothing_goes_stale(measured, set
     measured.bench.redo()
     assert session.value("tissue").regions.names[1] == "tumour"
     assert (session.state("tissue"), session.state("metabolites")) == ("done", "done")
+    loaded, again = load_project(save_project(keep(session), tmp_path / "p", KINDS), KINDS), Session()
+    restore(again, loaded.state, loaded.inputs)
+    assert again.can_undo == "the name of region 1"
+    again.undo()
+    assert again.value("tissue").regions.names[1] == "1"
+    assert (again.state("tissue"), again.state("metabolites")) == ("done", "done")
 
 
 def test_a_role_is_taken_back(measured, settle, click):

@@ -133,13 +133,14 @@ def test_three_colours_stand_alone_and_the_one_ion_comes_back(opened, look, qtbo
     look(opened, second)
     viewer = opened.bench.viewer
     assert [layer.name for layer in viewer.layers if layer.visible] == [
-        f"red: m/z {first:.4f} (intensity / TIC)",
-        f"green: m/z {second:.4f} (intensity / TIC)",
+        f"red: m/z {first:.4f} (intensity at median TIC)",
+        f"green: m/z {second:.4f} (intensity at median TIC)",
     ]
     opened.bench.ions.clear("green")
     assert ion(opened, "green") is None
     opened.bench.ions.choose("one")
-    assert [layer.name for layer in viewer.layers if layer.visible] == ["TIC", f"m/z {first:.4f} (intensity / TIC)"]
+    shown = ["TIC", f"m/z {first:.4f} (intensity at median TIC)"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == shown
 
 
 def test_images_made_anew_leave_what_is_in_sight(opened, look, qtbot, click):
@@ -152,7 +153,7 @@ def test_images_made_anew_leave_what_is_in_sight(opened, look, qtbot, click):
     opened.session.put("ims", "normalize", "rms")
     qtbot.waitUntil(lambda: ion(opened, "red").data is not before)
     assert [layer.name for layer in opened.bench.viewer.layers if layer.visible] == ["TIC", ion(opened).name]
-    qtbot.waitUntil(lambda: ion(opened).name == f"m/z {first:.4f} (intensity / RMS)")
+    qtbot.waitUntil(lambda: ion(opened).name == f"m/z {first:.4f} (intensity at median RMS)")
 
 
 def test_a_kept_ion_stays_when_the_next_is_shown(opened, look):
@@ -162,7 +163,7 @@ def test_a_kept_ion_stays_when_the_next_is_shown(opened, look):
     look(opened, second)
     kept = layers.find(opened.bench.viewer, "kept", f"mz:{first:.4f}")
     assert (kept.name, kept.metadata["channel"]) == (
-        f"kept m/z {first:.4f} (intensity / TIC)",
+        f"kept m/z {first:.4f} (intensity at median TIC)",
         f"mz:{first:.4f}",
     )
     assert np.array_equal(kept.data, expected(opened, first, tolerance_ppm=5.0), equal_nan=True)

@@ -50,12 +50,13 @@ def test_the_centre_of_the_first_pixel_is_the_origin(viewer, session):
 @pytest.mark.parametrize(("theme", "canvas"), [("dark", 0.0), ("light", 1.0)])
 def test_the_outline_of_the_tissue_is_seen_in_both_themes(viewer, theme, canvas):
     """WCAG's contrast of greys: 3 against the canvas, and 2 against the total ion current at its middle."""
-    outline, tic = layers.find(viewer, "tissue"), layers.find(viewer, "tic")
+    outline, tic = layers.find(viewer, "tissue outline"), layers.find(viewer, "tic")
     viewer.theme = theme
     layers.follow_theme(viewer)
-    red, green, blue, opaque = outline.colormap.map(1)
+    red, green, blue, opaque = outline.edge_color[-1]
     assert red == green == blue
-    assert (opaque, outline.opacity, outline.contour) == (1, 1, 1)
+    assert (opaque, outline.opacity, outline.visible) == (1, 1, True)
+    assert not layers.find(viewer, "tissue").visible  # its pixels hide the map below
     middle = tic.colormap.map(np.array([0.5]))[0, 0]
     for ground, least in ((canvas, 3.0), (middle, 2.0)):
         light, dark = sorted((luminance(red), luminance(ground)), reverse=True)
@@ -115,10 +116,12 @@ def test_cells_without_landmarks_are_shown_without_a_layer_of_landmarks(viewer, 
     assert len(layers.find(viewer, "cells").data) == aligned.cells.n_cells
 
 
-def test_niches_carry_their_rows_by_label(viewer, session):
-    layer, result = layers.find(viewer, "niches"), session.value("niches")
-    assert np.array_equal(layer.data, result.map.labels)
-    assert layer.features["index"].tolist() == list(range(1, result.map.n_niches + 1))
+def test_niches_are_outlined_and_numbered_as_in_the_table(viewer, session):
+    niches, numbers = layers.find(viewer, "niches"), layers.find(viewer, "niche numbers")
+    expected = list(range(1, session.value("niches").map.n_niches + 1))
+    assert np.unique(niches.metadata["label"]).tolist() == expected
+    assert numbers.features["index"].tolist() == expected
+    assert numbers.text.values.tolist() == [str(label) for label in expected]
 
 
 @pytest.mark.parametrize(("largest", "type_"), [(0, np.uint8), (255, np.uint8), (256, np.int32)])
@@ -136,7 +139,11 @@ def test_what_was_found_lies_in_layers_to_switch(viewer, session):
     found, of = session.value("niches").map, {layer.metadata[layers.KEY]: layer for layer in viewer.layers}
     maps = [kind for kind in NICHE_KINDS if kind in of]
     assert {"coldness", "p_local", "q_local", "membership", "niches"} <= set(maps)
-    assert [kind for kind in maps if of[kind].visible and kind != "not assessable"] == ["coldness", "niches"]
+    assert [kind for kind in maps if of[kind].visible and kind != "not assessable"] == [
+        "coldness",
+        "niches",
+        "niche numbers",
+    ]
     assert [of[kind].name for kind in ("p_local", "q_local")] == ["local p (−log₁₀)", "local q (−log₁₀)"]
     known = np.isfinite(found.p_local)
     assert np.allclose(10.0 ** -of["p_local"].data[known], np.maximum(found.p_local[known], LEAST_P), rtol=1e-4)
@@ -155,8 +162,10 @@ def test_grey_is_where_nothing_can_be_said_and_structures_have_layers(session):
     placed = layers.on_grid(session.value("data").dataset.grid)
     of = {layer.metadata[layers.KEY]: layer for layer in niche_layers(told, placed)}
     assert np.array_equal(of["not assessable"].data > 0, result.map.domain & ~half)
-    assert np.array_equal(of["lymphoid structures"].data, ring)
-    assert of["inflamed regions"].data.max() == 2
+    height, width = placed["scale"]
+    ends = of["lymphoid structures"].metadata["lines"].reshape(-1, 2) / (height, width)
+    assert (ends.min(), ends.max()) == (1.5, 4.5)  # pixels 2 to 4, from edge to edge
+    assert np.unique(of["inflamed regions"].metadata["label"]).tolist() == [2]
     assert not of["lymphoid structures"].visible
     assert "membership" not in of
 
@@ -189,7 +198,7 @@ def test_showing_a_channel_hides_what_would_cover_it(viewer, session):
     for name in names:
         layers.show_channel(viewer, session, name)
     visible = [layer.name for layer in viewer.layers if isinstance(layer, Image) and layer.visible]
-    assert visible == ["TIC", f"{names[1]} (intensity / TIC)"]
+    assert visible == ["TIC", f"{names[1]} (intensity at median TIC)"]
 
 
 def test_clear_removes_ours_only(viewer):

@@ -200,7 +200,7 @@ def test_sorting_goes_within_an_axis_and_unknown_numbers_stand_last(tab):
 @pytest.mark.parametrize(
     ("title", "channel", "name"),
     [
-        ("L-Lactate", "L-Lactate", "L-Lactate (intensity / TIC)"),
+        ("L-Lactate", "L-Lactate", "L-Lactate (intensity at median TIC)"),
         ("Lactate / pyruvate", "lactate_pyruvate", "Lactate / pyruvate (log₂ ratio)"),
         ("Lactate and glycolysis", "axis:lactate_glycolysis", "Lactate and glycolysis axis (z)"),
     ],
@@ -284,17 +284,33 @@ def test_what_cannot_be_listed_is_told_instead(dock, recipe_path, settle, click,
     assert (tab.words.text(), tab.field.isEnabled()) == (NO_FILE, False)
     dock.bench.arrivals.open_recipe(recipe_path)
     settle(dock)
+    lower.finish()
     assert (tab.words.text(), tab.field.isEnabled()) == (NOT_MEASURED, True)
     dock.session.put("channels", "panel", None)
     dock.session.put("channels", "mz", ())
     click(dock, "tissue", "metabolites")
+    lower.finish()
     assert tab.words.text() == NO_PANEL
     dock.session.put("channels", "panel", "builtin")
     click(dock, "metabolites")
+    lower.finish()
     assert not tab.table.is_empty
     tab.field.setText("no such thing")
     assert tab.table.is_empty
     assert tab.words.text() == NO_MATCH
+
+
+def test_the_image_of_a_row_comes_once_the_keyboard_stays_there(tab, qtbot):
+    chosen: list[str] = []
+    tab.channel_chosen.connect(chosen.append)
+    tab.field.setText("Citrate")  # what a search leaves is nobody's choice
+    tab.select("Citrate")
+    assert not tab._stay.isActive()
+    tab.field.clear()
+    tab.table.select_first()
+    first = tab.table.currentIndex().data(ENTRY_ROLE)
+    assert chosen == []  # on the way nothing is shown
+    qtbot.waitUntil(lambda: chosen == [first.channel])
 
 
 def test_pictures_are_made_when_they_are_asked_for_and_not_before(tab, qtbot):
@@ -332,12 +348,14 @@ def test_a_large_image_is_thinned_out_and_keeps_its_form():
 
 def test_the_third_step_says_what_was_seen_and_scored(measured):
     value = measured.session.value("metabolites")
-    assert in_one_line(value) == "2 of 5 seen, 1 doubtful; 1 axis"
-    scored = "Scored: Lactate and glycolysis. Why not the others, the Metabolites tab says."
-    assert in_sentences(value) == (scored, "Beside the panel: 1 image.")
+    assert in_one_line(value) == "2 of 5 seen, 1 doubtful; 1 metabolic axis scored"
+    scored = "Metabolic axes with a score: Lactate and glycolysis."
+    others = "The Metabolites tab says why the others have no score."
+    assert in_sentences(value) == (f"{scored} {others}", "Beside the panel: 1 image.")
     unscored = replace(value, axes=value.axes.assign(status="not_scored"))
-    assert in_one_line(unscored).endswith("; no axis")
-    assert in_sentences(unscored)[0] == "No axis can be scored from this file; the Metabolites tab says why."
+    assert in_one_line(unscored).endswith("; no metabolic axis scored")
+    none = "No metabolic axis can be scored from this file; the Metabolites tab says why."
+    assert in_sentences(unscored)[0] == none
 
 
 def test_an_image_beside_the_panel_is_listed_with_its_unit_but_is_no_member(measured):
@@ -399,7 +417,7 @@ def test_enter_shows_the_ion_of_a_formula_a_name_or_an_mz(tab, qtbot, text, mz, 
     assert layer.visible
     assert layer.colorbar.visible
     named = told.removeprefix("Shown: ").removesuffix(", m/z 89.0244") + " " if "," in told else ""
-    assert layer.name == f"{named}m/z 89.0244 (intensity / TIC)"
+    assert layer.name == f"{named}m/z 89.0244 (intensity at median TIC)"
     assert shown(tab) == []
     assert tab.table.currentIndex().data() == "L-Lactate"  # what is known of it stands beside the table
     press(tab, "L-Lactate")

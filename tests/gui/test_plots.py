@@ -9,7 +9,7 @@ from qtpy.QtCore import QPointF
 from qtpy.QtWidgets import QFileDialog
 
 from napari_metime import pipeline
-from napari_metime.gui.views.gradient_plot import TUMOUR_MARGIN, GradientPlot
+from napari_metime.gui.views.gradient_plot import NICHE_BORDER, TUMOUR_MARGIN, GradientPlot
 from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.gui.views.plots import new_plot
 from napari_metime.gui.views.spectrum_plot import SpectrumPlot
@@ -58,7 +58,7 @@ def test_a_point_of_a_curve_is_told_with_value_limits_and_distance(gradients):
 
 
 def test_channels_are_named_for_a_reader_with_their_unit(gradients):
-    assert gradients.choice.itemText(1) == "Kynurenine / tryptophan, mean (log₂ ratio)"
+    assert gradients.choice.itemText(1) == "Kynurenine / tryptophan (log₂ ratio)"
     gradients.show_channel("kyn_trp")
     plot = gradients.shown_plot()
     assert plot.table["mean_kyn_trp"].tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -71,8 +71,18 @@ def test_the_other_curves_fade_while_a_niche_is_in_hand(gradients):
     gradients.mark_niche(2)
     opaque = [item.opts["pen"].color().alpha() for item in gradients.plot.plotItem.listDataItems() if item.name()]
     widths = [item.opts["pen"].widthF() for item in gradients.plot.plotItem.listDataItems() if item.name()]
-    assert opaque[0] < 128 < opaque[1] == 255
+    assert 128 < opaque[0] < opaque[1] == 255  # fainter, but still to be read
     assert widths[0] < widths[1]
+
+
+def test_of_many_niches_the_legend_names_each_grade_and_the_one_in_hand(gradients):
+    rows = gradients._frames[NICHE_BORDER]
+    frame = pd.concat([rows[rows["region_id"] == "1"].assign(region_id=str(i + 1)) for i in range(40)])
+    gradients.show_gradients(frame, {str(i + 1): "desert" if i % 4 else "mixed" for i in range(40)}, pd.DataFrame())
+    gradients.mark_niche(7)
+    named = [item.name() for item in gradients.plot.plotItem.listDataItems() if item.name()]
+    assert named == ["10 mixed", "29 desert", "Niche 7 (desert)"]
+    assert len(gradients._curves) == 40
 
 
 def test_a_stick_is_told_with_its_intensities(qtbot):

@@ -9,12 +9,15 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_metime import pipeline
 from napari_metime.errors import OutputError
 from napari_metime.gui.arriving.recent import MAX_FILES, note_recent, recent_files
 from napari_metime.gui.dock import StepperDock
@@ -23,6 +26,7 @@ from napari_metime.gui.projects import autosave, projects
 from napari_metime.gui.projects.autosave import drop_oldest, latest_autosave, unfinished_folder
 from napari_metime.gui.projects.keeping import KINDS
 from napari_metime.gui.state.chain import STEPS
+from napari_metime.ims import extract_ions
 from napari_metime.project import HEAD, Project, load_project, read_head, save_project
 
 
@@ -97,6 +101,148 @@ def test_a_saved_project_shows_everything_at_once(worked_on, another, settle, qt
     assert _layers(dock) == _layers(worked_on)
     assert dock.session.project == tmp_path / "mine"
     assert recent_files()[0] == tmp_path / "mine"
+
+
+def _ions(dock: StepperDock) -> dict[str, np.ndarray]:
+    shown = (layer for layer in dock.bench.viewer.layers if layer.metadata[layers.KEY] in ("ion", "kept"))
+    return {f"{layer.metadata['channel']} {layer.name}": layer.data for layer in shown}
+
+
+def test_ions_neighbours_contrast_and_the_camera_come_back_as_they_were(
+    outlined, another, settle, qtbot, tmp_path, recipe_path
+):
+    for ending in ("imzML", "ibd"):
+        shutil.copy(recipe_path.with_name(f"section.{ending}"), tmp_path / f"beside.{ending}")
+    outlined.bench.neighbours.open(tmp_path / "beside.imzML")
+    ions, viewer = outlined.bench.ions, outlined.bench.viewer
+    spectrum = pipeline.pixel_spectrum(outlined.session.value("data").dataset, 12, 12)
+    one, red, green = spectrum[0][np.argsort(spectrum[1])[::-1][:3]].tolist()
+    for slot, mz in (("one", one), ("red", red), ("green", green)):
+        ions.choose(slot)
+        ions.set_tolerance(20.0, "ppm")
+        with qtbot.waitSignal(ions.landed, check_params_cb=lambda landed, slot=slot: landed == slot, timeout=20_000):
+            ions.show(mz, "Mine")
+        if slot == "red":
+            ions.keep()
+    qtbot.waitUntil(lambda: layers.find(viewer, "neighbour") is not None, timeout=20_000)
+    layer = layers.find(viewer, "ion", "green")
+    layer.contrast_limits = (0.0, 0.5 * np.nanmax(layer.data))
+    layers.find(viewer, "kept").visible = False
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0.0, 321.0, 654.0), 2.5
+    with qtbot.waitSignal(outlined.bench.projects.saved):
+        outlined.bench.save_project(tmp_path / "mine")
+    dock = another()
+    dock.bench.open_project(tmp_path / "mine")
+    settle(dock)
+    qtbot.waitUntil(lambda: len(dock.bench.viewer.layers) == len(viewer.layers), timeout=20_000)
+    qtbot.waitUntil(lambda: _layers(dock) == _layers(outlined), timeout=5_000)
+    assert dock.bench.ions.shown == ions.shown
+    assert ions.shown.target == "green"
+    assert [window.mz for window in ions.shown.pinned] == [red]
+    assert len(_ions(dock)) == len(_ions(outlined)) == 3  # red makes room where it is kept
+    for name, image in _ions(outlined).items():
+        np.testing.assert_array_equal(_ions(dock)[name], image)
+    assert layers.find(dock.bench.viewer, "ion", "green").contrast_limits == layer.contrast_limits
+    camera = dock.bench.viewer.scene.camera
+    assert (tuple(camera.center), camera.zoom) == ((0.0, 321.0, 654.0), pytest.approx(2.5))
+
+
+def test_who_chose_to_see_something_else_meanwhile_is_left_alone(
+    outlined, another, settle, qtbot, tmp_path, monkeypatch
+):
+    ions = outlined.bench.ions
+    with qtbot.waitSignal(ions.landed, timeout=20_000):
+        ions.show(89.0244)
+    with qtbot.waitSignal(outlined.bench.projects.saved):
+        outlined.bench.save_project(tmp_path / "mine")
+    free = threading.Event()
+    monkeypatch.setattr("napari_metime.gui.running.ions.extract_ions", _once(free))
+    dock = another()
+    dock.bench.open_project(tmp_path / "mine")
+    settle(dock)
+    camera = dock.bench.viewer.scene.camera
+    camera.center, camera.zoom = (0.0, 100.0, 100.0), 5.0
+    layers.find(dock.bench.viewer, "tissue outline").visible = False
+    free.set()
+    qtbot.waitUntil(lambda: layers.find(dock.bench.viewer, "ion", "one") is not None, timeout=20_000)
+    qtbot.wait(50)
+    assert layers.find(dock.bench.viewer, "ion", "one").visible
+    assert not layers.find(dock.bench.viewer, "tissue outline").visible
+    assert (tuple(camera.center), camera.zoom) == ((0.0, 100.0, 100.0), 5.0)
+
+
+def _once(free: threading.Event) -> Callable[..., Any]:
+    """Return what extracts ions once it may."""
+
+    def wait(*what: Any, **how: Any) -> Any:
+        assert free.wait(30)
+        return extract_ions(*what, **how)
+
+    return wait
+
+
+def test_who_only_looks_at_a_project_changes_nothing_in_it_and_who_works_on_it_leaves_the_view(
+    outlined, another, settle, qtbot, tmp_path, kept
+):
+    with qtbot.waitSignal(outlined.bench.projects.saved):
+        outlined.bench.save_project(tmp_path / "mine")
+    first = (tmp_path / "mine" / HEAD).read_bytes()
+    dock = another()
+    dock.bench.open_project(tmp_path / "mine")
+    settle(dock)
+    dock.bench.viewer.scene.camera.zoom = 7.0
+    dock.bench.close()
+    assert (tmp_path / "mine" / HEAD).read_bytes() == first
+    kept(outlined)
+    layers.find(outlined.bench.viewer, "tic").visible = False
+    outlined.bench.viewer.scene.camera.center = (0.0, 12.0, 34.0)
+    outlined.bench.viewer.layers.clear()  # as napari does when it closes
+    outlined.bench.close()
+    seen = load_project(tmp_path / "mine", KINDS).state.attributes["in_sight"]
+    assert seen.camera.centre_um == (12.0, 34.0)
+    assert [look.is_visible for look in seen.layers if look.kind == "tic"] == [False]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_save_of_a_former_section_that_fails_is_not_told_of_the_one_that_is_open(
+    outlined, kept, monkeypatch, qtbot, tmp_path, recipe_path, settle, by_hand
+):
+    going, free = threading.Event(), threading.Event()
+
+    def full(*what: Any, **how: Any) -> Path:
+        if going.is_set():
+            return save_project(*what, **how)
+        going.set()
+        assert free.wait(30)
+        raise OutputError("expected room for the project, found the disk full; free some")
+
+    kept(outlined)
+    other = tmp_path / "other"
+    other.mkdir()
+    for ending in ("imzML", "ibd"):
+        shutil.copy(recipe_path.with_name(f"section.{ending}"), other / f"other.{ending}")
+    bench, session = outlined.bench, outlined.session
+    monkeypatch.setattr(projects, "save_project", full)
+    session.put("niches", "alpha", 0.01)
+    if by_hand:
+        bench.save_project(tmp_path / "mine")
+    qtbot.waitUntil(going.is_set, timeout=5000)
+    bench.arrivals.open_path(other / "other.imzML")
+    settle(outlined)
+    assert session.get("ims", "path") == other / "other.imzML"
+    free.set()
+    qtbot.waitUntil(lambda: any("disk full" in line for line in session.log), timeout=5000)
+    kept(outlined)
+    assert (session.unkept, session.project) == ("", None)
+    assert any("the former section was not kept by itself" in line for line in session.log) != by_hand
+    if by_hand:
+        assert "simulated-0, which was open before, is not saved: " in session.error("data")
+        kept_work = [read_head(folder) for folder in unfinished_folder().iterdir()]
+        (former,) = (head.folder for head in kept_work if head.steps[-1] == "tissue found")
+        assert load_project(former, KINDS).state.attributes["values"]["niches"]["alpha"] == 0.01
+    else:
+        assert session.error("data") == ""
+    assert latest_autosave() is not None
 
 
 def test_each_step_is_kept_and_can_be_gone_on_with(worked_on, another, settle, kept):
@@ -269,6 +415,23 @@ def test_what_was_to_be_saved_and_could_not_is_kept_all_the_same(outlined, kept,
     qtbot.waitUntil(lambda: outlined.session.error("data") != "", timeout=5000)
     kept(outlined)
     assert load_project(latest_autosave().path, KINDS).state.attributes["values"]["niches"]["alpha"] == 0.01
+
+
+def test_a_project_of_another_section_is_saved_over_only_by_a_persons_word(outlined, qtbot, tmp_path, monkeypatch):
+    save_project(Project("S9", (), None, {}), tmp_path / "theirs", {})
+    before = (tmp_path / "theirs" / HEAD).read_bytes()
+    asked = []
+    monkeypatch.setattr(outlined.bench.asking, "ask", asked.append)
+    outlined.bench.save_project(tmp_path / "theirs")
+    assert [question.words for question in asked] == [
+        "Save over the project of S9 in theirs? All that it holds goes."
+    ]  # fmt: skip
+    assert (tmp_path / "theirs" / HEAD).read_bytes() == before
+    for _ in range(2):  # from then on it is this window's own
+        with qtbot.waitSignal(outlined.bench.projects.saved):
+            asked[0].on_yes() if outlined.session.project is None else outlined.bench.save_project(tmp_path / "theirs")
+    assert len(asked) == 1
+    assert read_head(tmp_path / "theirs").section == outlined.session.get("section", "id")
 
 
 def test_a_project_cannot_be_saved_before_there_is_a_section(dock, tmp_path):

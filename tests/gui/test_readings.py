@@ -76,7 +76,7 @@ def test_a_place_is_told_with_value_unit_niche_and_pixel(filled, result):
     assert told.endswith(f"; niche 1; {place}")
     assert told.startswith("L-Lactate ")
     assert float(told.split()[1].replace(",", "")) == pytest.approx(value, rel=0.005, abs=0.5)
-    assert "(intensity / TIC)" in told
+    assert "(intensity at median TIC)" in told
     layers.show_channel(filled.bench.viewer, filled.session, "kyn_trp")
     assert words_at(filled, row, col).startswith("Kynurenine / tryptophan ")
 
@@ -122,10 +122,10 @@ def test_an_ion_keeps_the_unit_that_it_was_made_in(filled, qtbot):
     with qtbot.waitSignal(ions.landed, timeout=20_000):
         filled.session.put("ims", "normalize", "tic")
     names = [layer.name for layer in viewer.layers if layer.metadata.get(layers.KEY) in ("kept", "ion")]
-    assert sorted(names) == ["kept m/z 89.0244 (intensity)", "red: m/z 89.0244 (intensity / TIC)"]
+    assert sorted(names) == ["kept m/z 89.0244 (intensity)", "red: m/z 89.0244 (intensity at median TIC)"]
     kept, red = words_at(filled, 12, 14).split("; ")[0].split(", ")
     assert kept.endswith(" (intensity)")
-    assert red.endswith(" (intensity / TIC)")
+    assert red.endswith(" (intensity at median TIC)")
 
 
 def test_a_cell_is_told_by_type_role_and_distance(filled, result):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QEvent, QPointF, Qt
 
 from napari_metime import pipeline
 from napari_metime.gui.dock import StepperDock
 from napari_metime.gui.layers import layers
-from napari_metime.gui.layers.niche_layers import FADED, niche_colours
+from napari_metime.gui.layers.cell_layers import OUTSIDE_OPACITY
 from napari_metime.gui.views.lower_dock import LATER, LowerDock
 from napari_metime.gui.views.metabolite_model import ENTRY_ROLE
 
@@ -67,10 +67,10 @@ def by_curve(lower: LowerDock) -> None:
     lower.gradients._on_click(Click(lower.gradients.plot, curve.at_um[i], curve.value[i]))
 
 
-def by_label(lower: LowerDock) -> None:
-    layer = layers.find(lower.bench.viewer, "niches")
-    layer.selected_label = 0
-    layer.selected_label = 1
+def by_number(lower: LowerDock) -> None:
+    layer = layers.find(lower.bench.viewer, "niche numbers")
+    layer.selected_data = set()
+    layer.selected_data = {0}
 
 
 def by_cell(lower: LowerDock) -> None:
@@ -87,12 +87,12 @@ def test_a_niche_chosen_anywhere_is_in_hand_everywhere(lower, qtbot, monkeypatch
     monkeypatch.setattr(layers, "fly_to_niche", lambda *_: None)  # there is no canvas here
     selection, told = lower.bench.selection, []
     selection.niche_changed.connect(told.append)
-    for choose in (by_canvas, by_row, by_curve, by_label, by_cell):
+    for choose in (by_canvas, by_row, by_curve, by_number, by_cell):
         choose(lower)
         assert told == [1], choose.__name__
         assert rows_of(lower.niches.table) == [0]
         assert lower.gradients._niche == "1"
-        assert layers.find(lower.bench.viewer, "niches").selected_label == 1
+        assert layers.find(lower.bench.viewer, "niches").metadata["selected"] == 1
         assert "iche 1" in lower.reading.text()
         if choose is not by_canvas:  # that shows the spectrum of the pixel
             qtbot.waitUntil(lambda: lower.bench.spectra.overlay_title.startswith("niche 1 · "))
@@ -103,7 +103,7 @@ def test_a_niche_chosen_anywhere_is_in_hand_everywhere(lower, qtbot, monkeypatch
 
 
 def test_a_place_outside_every_niche_leaves_none_in_hand(lower):
-    by_label(lower)
+    by_number(lower)
     labels = lower.session.value("niches").map.labels
     height, width = lower.session.value("data").dataset.grid.spacing_um
     row, col = np.argwhere(labels == 0)[0]
@@ -114,13 +114,28 @@ def test_a_place_outside_every_niche_leaves_none_in_hand(lower):
     assert lower.bench.selection.niche == 0
 
 
-def test_while_a_niche_is_in_hand_the_others_fade(lower):
-    features = layers.find(lower.bench.viewer, "niches").features
-    two = features.iloc[[0, 0]].assign(index=[1, 2], grade=["desert", "excluded"])
-    alphas = {label: colour[3] for label, colour in niche_colours(two, 1).color_dict.items() if label}
-    assert alphas[1] == 1
-    assert alphas[2] == pytest.approx(int(FADED, 16) / 255)
-    assert {colour[3] for label, colour in niche_colours(two).color_dict.items() if label} == {1}
+def test_the_cells_of_the_niche_in_hand_stand_out_and_over_a_map_the_many_make_room(lower):
+    viewer, found = lower.bench.viewer, lower.session.value("niches")
+    layer, role = layers.find(viewer, "cells"), layers.find(viewer, "cells").features["role"].astype(str)
+    few = role.isin(["effector", "suppressor"]).to_numpy()
+    before = layer.metadata["colours"][:, 3]
+    assert layers.find(viewer, "coldness").visible
+    assert np.allclose(layer.face_color[:, 3], np.where(few, before, 0))
+    by_number(lower)
+    inside = layer.features["cell_id"].isin(found.cells.loc[found.cells["region_id"] == 1, "cell_id"]).to_numpy()
+    assert inside.sum() == found.regions["n_cells"].iloc[0]
+    assert np.allclose(layer.face_color[:, 3], np.where(inside, before, np.where(few, OUTSIDE_OPACITY * before, 0)))
+    lower.bench.selection.choose_niche(0)
+    layers.find(viewer, "coldness").visible = False  # as by the eye in napari's list
+    assert np.allclose(layer.face_color[:, 3], before)
+
+
+def test_a_program_that_ends_with_its_window_open_ends_without_an_error(lower, qapp):
+    """Qt then takes the timer away before the selection is told to close."""
+    timer = lower.bench.selection._look
+    timer.deleteLater()
+    qapp.sendPostedEvents(timer, QEvent.Type.DeferredDelete)
+    lower.bench.selection.close()
 
 
 def by_metabolite(lower: LowerDock) -> None:
@@ -199,15 +214,14 @@ def test_an_ion_that_no_channel_is_of_leaves_none_in_hand(lower):
 def test_a_tool_in_the_hand_stays_there(lower):
     viewer = lower.bench.viewer
     painted = layers.find(viewer, "tissue")
-    viewer.layers.selection.active = painted
-    painted.mode = "paint"
+    layers.start_painting(viewer, painted, "paint")
     by_tick(lower)
     assert viewer.layers.selection.active is painted
 
 
 def test_a_dock_that_is_opened_again_points_at_what_is_in_hand(lower, qtbot):
     by_tick(lower)
-    by_label(lower)
+    by_number(lower)
     again = LowerDock(lower.bench)
     qtbot.addWidget(again)
     assert rows_of(again.niches.table) == [0]
@@ -235,6 +249,6 @@ def test_a_tab_that_is_looked_at_is_filled_at_once(lower, qtbot):
 
 def test_another_section_lets_go_of_both(lower):
     by_tick(lower)
-    by_label(lower)
+    by_number(lower)
     lower.bench.clear()
     assert (lower.bench.selection.niche, lower.bench.selection.channel) == (0, "")

@@ -19,7 +19,7 @@ from napari_metime.gui.state.session import Session
 from napari_metime.section import TissueRegions
 
 ION, RATIO, AXIS = "L-Lactate", "lactate_pyruvate", "axis:lactate_glycolysis"
-OUTLINES = ("tissue", "niches", "cells")
+OUTLINES = ("tissue outline", "niches", "niche numbers", "cells")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,9 @@ def test_a_brush_in_hand_stays_in_hand(viewer, session):
     layers.start_painting(viewer, canvas, "paint")
     layers.show_channel(viewer, session, ION)
     assert viewer.layers.selection.active is canvas
+    assert (canvas.visible, str(canvas.mode)) == (True, "paint")
+    canvas.mode = "pan_zoom"
+    assert not canvas.visible  # then the outline says it
 
 
 def test_the_picture_below_makes_way_for_a_map_with_gaps_and_comes_back(viewer, session):
@@ -123,7 +126,7 @@ def test_every_map_has_a_bar_a_title_and_opaque_colours(viewer, session):
         layers.show_channel(viewer, session, name)
     of = {layer.metadata.get("channel", layer.metadata[KEY]): layer for layer in viewer.layers}
     titles = {
-        ION: "L-Lactate (intensity / TIC)",
+        ION: "L-Lactate (intensity at median TIC)",
         RATIO: "Lactate / pyruvate (log₂ ratio)",
         AXIS: "Lactate and glycolysis axis (z)",
         "coldness": "coldness (log₂ ratio)",

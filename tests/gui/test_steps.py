@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_metime import pipeline
 from napari_metime.cli import main
 from napari_metime.gui.layers import layers
-from napari_metime.gui.running.words import in_the_window
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.state.chain import STEPS
 from napari_metime.gui.state.regions import region_mask
 from napari_metime.recipe import Recipe, load_recipe

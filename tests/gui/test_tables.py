@@ -7,11 +7,11 @@ from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_metime.gui.views.tables import (
-    ASSOCIATION_COLUMNS,
+    FIRST,
     FURTHER_REGION_COLUMNS,
     REGION_COLUMNS,
+    association_columns,
     region_columns,
-    region_frame,
 )
 from napari_metime.gui.widgets.frame_table import FrameView
 from napari_metime.gui.widgets.searching import TableSearch
@@ -26,6 +26,8 @@ def regions() -> pd.DataFrame:
             "region_id": ["1", "rest"],
             "grade": ["desert", ""],
             "area_um2": [250_000.0, 3_000_000.0],
+            "n_effector": [22, 20_000],
+            "expected_effector": [65.26, 20_000.0],
             "n_cells": [1234, 20_000],
             "rate_ratio": [0.123456, np.nan],
             "rate_ratio_low": [0.1, np.nan],
@@ -46,19 +48,41 @@ def texts(view: FrameView, row: int) -> dict[str, str]:
 def test_regions_are_shown_with_units_and_sensible_digits(qtbot, regions):
     view = FrameView()
     qtbot.addWidget(view)
-    view.show_frame(region_frame(regions), region_columns(regions))
+    view.show_frame(regions, region_columns(regions), 1)
     shown = texts(view, 0)
-    assert (shown["Area (mm²)"], shown["Cells"], shown["Rate ratio †"]) == ("0.25", "1,234", "0.12")
-    assert (shown["95 % interval"], shown["log₂ L-Lactate"]) == ("0.10 to 0.20", "−0.50")
-    assert texts(view, 1)["Rate ratio †"] == "–"
+    assert (shown["Area\n(mm²)"], shown["Cells"]) == ("0.25", "1,234")
+    assert shown["Effectors †\n/ expected"] == "22 / 65"
+    assert shown["Rate ratio †\n(95 % interval)"] == "0.12 (0.10–0.20)"
+    assert shown["L-Lactate\n(log₂ change)"] == "−0.50 (−0.70 to −0.30)"
+    assert texts(view, 1)["Rate ratio †\n(95 % interval)"] == "–"
+
+
+def test_what_a_niche_has_no_value_of_is_told_in_words_and_the_rest_has_a_dash(qtbot, regions):
+    view = FrameView()
+    qtbot.addWidget(view)
+    unmeasured = regions.assign(**{"log2fc_L-Lactate": np.nan})
+    view.show_frame(unmeasured, region_columns(unmeasured), 1)
+    assert [texts(view, row)["L-Lactate\n(log₂ change)"] for row in (0, 1)] == ["not measurable", "–"]
+
+
+def test_what_a_reader_asks_first_fits_a_narrow_dock(qtbot, regions):
+    """560 pixels are what the lower dock has of a window of 1280."""
+    view = FrameView()
+    qtbot.addWidget(view)
+    whole = regions.assign(p_region=[0.001, np.nan], grade=["undetermined", ""])
+    view.show_frame(whole, region_columns(whole), 1)
+    first = [view.columnWidth(i) for i in range(FIRST)]
+    assert sum(first) <= 520  # with a scroll bar beside them
+    metrics = view.fontMetrics()
+    assert first[4] >= metrics.horizontalAdvance("0.12 (0.10–0.20)")
 
 
 def test_what_regions_were_chosen_by_is_marked_in_the_header(regions):
     known = {"p_region": [0.001, np.nan], "stability": [0.8, np.nan], "suppressed": ["true", None]}
     table = regions.assign(**known, called_share=np.nan)
     headers = {column.key: column for column in region_columns(table)}
-    for key in ("suppressed", "rate_ratio", "p_region", "stability"):
-        assert headers[key].header.endswith(" †")
+    for key in ("suppressed", "rate_ratio", "p_region"):
+        assert headers[key].header.partition("\n")[0].endswith(" †")
         assert headers[key].help.endswith("do not test it again.")
     for key in ("area_um2", "n_cells", "log2fc_L-Lactate"):
         assert "†" not in headers[key].header
@@ -85,12 +109,30 @@ def test_a_gap_sorts_behind_every_number_whichever_way(qtbot, dtype):
     ratios = pd.Series([10.0, np.nan, 9.0, np.nan, 100.0, -1.0], dtype=dtype)
     view.show_frame(pd.DataFrame({"rate_ratio": ratios}), REGION_COLUMNS)
     for order, wanted in (
-        (Qt.SortOrder.DescendingOrder, ["100", "10", "9.0", "−1.0", "–", "–"]),
-        (Qt.SortOrder.AscendingOrder, ["−1.0", "9.0", "10", "100", "–", "–"]),
+        (Qt.SortOrder.DescendingOrder, ["100", "10", "9.00", "−1.0", "–", "–"]),
+        (Qt.SortOrder.AscendingOrder, ["−1.0", "9.00", "10", "100", "–", "–"]),
     ):
         view.sortByColumn(0, order)
         model = view.model()
         assert [model.data(model.index(i, 0)) for i in range(6)] == wanted
+
+
+def test_what_sums_up_stays_last_however_is_sorted_and_numbers_sort_as_numbers(qtbot):
+    view = FrameView()
+    qtbot.addWidget(view)
+    frame = pd.DataFrame({"region_id": ["1", "2", "10", "rest", "domain"], "area_um2": [5e4, 9e5, 1e5, 3e6, 1e4]})
+    view.show_frame(frame, REGION_COLUMNS, 2)
+    model = view.model()
+    for column, order, wanted in (
+        (0, Qt.SortOrder.DescendingOrder, ["10", "2", "1"]),
+        (0, Qt.SortOrder.AscendingOrder, ["1", "2", "10"]),
+        (1, Qt.SortOrder.DescendingOrder, ["2", "10", "1"]),
+        (1, Qt.SortOrder.AscendingOrder, ["1", "10", "2"]),
+    ):
+        view.sortByColumn(column, order)
+        assert [model.index(i, 0).data() for i in range(5)] == [*wanted, "rest", "domain"]
+    italic = [model.index(i, 0).data(Qt.ItemDataRole.FontRole) for i in range(5)]
+    assert [font is not None and font.italic() for font in italic] == [False, False, False, True, True]
 
 
 CHOSEN = pd.DataFrame(
@@ -110,7 +152,7 @@ CHOSEN = pd.DataFrame(
 def chosen(qtbot) -> FrameView:
     view = FrameView()
     qtbot.addWidget(view)
-    view.show_frame(region_frame(CHOSEN), region_columns(CHOSEN))
+    view.show_frame(CHOSEN, region_columns(CHOSEN))
     return view
 
 
@@ -157,10 +199,13 @@ def test_the_arrow_goes_from_the_field_into_the_table(qtbot, chosen):
 
 
 def test_every_column_says_what_it_means(regions):
-    assert all(column.help for column in (*region_columns(regions), *FURTHER_REGION_COLUMNS, *ASSOCIATION_COLUMNS))
+    assert all(column.help for column in (*region_columns(regions), *FURTHER_REGION_COLUMNS, *association_columns({})))
     renamed = regions.rename(columns=lambda name: name.replace("L-Lactate", "kyn_trp"))
     names = {column.key: column.header for column in region_columns(renamed)}
-    assert names["log2fc_kyn_trp"] == "log₂ Kynurenine / tryptophan"
+    assert names["log2fc_kyn_trp"] == "Kynurenine / tryptophan\n(log₂ change)"
+    scored = regions.rename(columns=lambda name: name.replace("L-Lactate", "axis:arginine"))
+    names = {column.key: column.header for column in region_columns(scored)}
+    assert names["log2fc_axis:arginine"] == "Arginine axis\n(difference of z)"
 
 
 def test_a_column_is_brought_forward_and_the_next_one_takes_its_place(chosen):
@@ -169,9 +214,9 @@ def test_a_column_is_brought_forward_and_the_next_one_takes_its_place(chosen):
         return [columns[header.logicalIndex(i)].key for i in range(len(columns))]
 
     own = order()
-    chosen.bring_forward("rate_ratio")
-    assert order()[:3] == ["region_id", "grade", "rate_ratio"]
-    chosen.bring_forward("rate_ratio_interval")
-    assert order()[:4] == ["region_id", "grade", "rate_ratio_interval", "area_um2"]
-    chosen.bring_forward("log2fc_nothing")
+    chosen.bring_forward("rate_ratio", 1)
+    assert order()[:3] == ["region_id", "rate_ratio", "grade"]
+    chosen.bring_forward("area_um2", 1)
+    assert order()[:3] == ["region_id", "area_um2", "grade"]
+    chosen.bring_forward("log2fc_nothing", 1)
     assert order() == own

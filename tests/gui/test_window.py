@@ -141,10 +141,10 @@ def test_a_row_flies_to_its_niche_and_a_click_selects_its_row(finished, viewer):
     lower.niches.table.clicked.emit(lower.niches.table.model().index(0, 0))
     centre = (row["centroid_y_um"], row["centroid_x_um"])
     assert viewer.scene.camera.center[-2:] == pytest.approx(centre)
-    assert layers.find(viewer, "niches").selected_label == 1
+    assert layers.find(viewer, "niches").metadata["selected"] == 1
     lower.bench.selection.choose_niche(0)
     assert not lower.niches.table.selectionModel().hasSelection()
-    labels = layers.find(viewer, "niches").data
+    labels = lower.session.value("niches").map.labels
     height, width = lower.session.value("data").dataset.grid.spacing_um
     y, x = np.argwhere(labels == 1)[0]
     lower.pick(y * height, x * width)
@@ -180,7 +180,7 @@ def test_a_click_on_a_stick_shows_where_its_ion_is(finished, viewer, qtbot):
 
 
 @on_screen
-def test_a_niche_lies_over_the_mean_by_its_row_and_by_its_label(finished, viewer, qtbot):
+def test_a_niche_lies_over_the_mean_by_its_row_and_by_its_number(finished, viewer, qtbot):
     dock, lower = finished
     spectra = dock.bench.spectra
     lower.niches.table.clicked.emit(lower.niches.table.model().index(0, 0))
@@ -189,9 +189,7 @@ def test_a_niche_lies_over_the_mean_by_its_row_and_by_its_label(finished, viewer
     lower.spectrum.compare.setCurrentIndex(0)
     lower.spectrum.compare.activated.emit(0)
     assert spectra.overlay.mz.size == 0
-    layer = layers.find(viewer, "niches")
-    layer.selected_label = 0
-    layer.selected_label = 1
+    layers.find(viewer, "niche numbers").selected_data = {0}
     qtbot.waitUntil(lambda: spectra.overlay_title.startswith("niche 1 · "))
 
 

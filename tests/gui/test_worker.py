@@ -161,7 +161,8 @@ def test_as_long_as_a_dock_is_open_the_collector_starts_between_events_alone(qtb
     rings = [[i] for i in range(20_000)]  # by itself the collector would start here, many times
     assert not freed
     qtbot.waitUntil(lambda: bool(freed))
-    assert len(rings) == 20_000 and not gc.isenabled()
+    assert len(rings) == 20_000
+    assert not gc.isenabled()
     dock.destroyed.emit()
     qtbot.waitUntil(gc.isenabled)
 

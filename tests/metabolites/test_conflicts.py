@@ -193,7 +193,8 @@ def test_isomers_and_isobars_are_each_others() -> None:
 def test_conflicts_do_not_depend_on_the_order_of_the_ions() -> None:
     ions = measurable_ions(PANEL, polarity="negative", mz_range=(50, 2000), tolerance_ppm=5)
     backwards = find_conflicts(ions[::-1], tolerance_ppm=5)
-    assert all(set(backwards[ion]) == set(ALL["negative"][ion]) for ion in ions)
+    for ion in ions:  # as texts: from Python 3.13 on, what holds a NaN equals not even itself
+        assert set(map(repr, backwards[ion])) == set(map(repr, ALL["negative"][ion]))
 
 
 def test_thousand_rows_of_one_mz_stay_bounded() -> None:

@@ -300,8 +300,8 @@ def test_another_file_of_the_name_is_told_in_one_line(saved, content):
 
 
 def test_a_project_of_a_later_version_is_told(saved):
-    _change_head(saved, **{"napari-metime project": 2})
-    with pytest.raises(ProjectError, match="found 2; update napari-metime"):
+    _change_head(saved, **{"napari-metime project": 2, "written_by": "9.1"})
+    with pytest.raises(ProjectError, match=r"opens in p, found one that version 9\.1 saved; update napari-metime"):
         load_project(saved, KNOWN)
 
 

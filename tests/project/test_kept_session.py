@@ -393,6 +393,8 @@ def test_another_attribute_is_refused(session, tmp_path, name, value):
         *((name, {}) for name in ("tissue", "niches", "cells", "ims", "channels", "export")),
         *(("tissue", {"regions": {}}), ("tissue", {"regions": 3}), ("niches", {"grades": {"radius": 1.0}})),
         *(("cells", {"roles": 7}), ("cells", {"roles": {"effector": 5}}), ("niches", {"shell": "rm"})),
+        *(("niches", {"alpha": "a"}), ("niches", {"n_permutations": 2**40}), ("export", {"report": "yes"})),
+        *(("niches", {"alpha": float("nan")}), ("seed", 2**400), ("channels", {"mz": 5}), ("cells", {"x": 10**400})),
         *(("align", 7), ("microscopy", "x.tif"), ("seed", np.zeros(3)), ("ims", {"lock_mz": np.zeros(3)})),
     ],
 )
@@ -407,6 +409,17 @@ def test_settings_that_no_recipe_has_are_refused_and_the_session_stays(session, 
     with pytest.raises(ProjectError, match="put together wrongly"):
         _restored(here, tmp_path / "q")
     assert here.get("seed") == 5
+
+
+@pytest.mark.parametrize("settings", [(), (1,), (np.zeros(3),) * 40, ({},) * 40, (10**400,) * 40])
+@pytest.mark.parametrize("step", ["metabolites", "tissue"])
+def test_what_a_result_was_made_of_must_be_settings(session, tmp_path, step, settings):
+    project = keep(session)
+    done = project.state.done
+    wrong = replace(done[step], ticket=replace(done[step].ticket, settings=settings))
+    save_project(replace(project, state=replace(project.state, done={**done, step: wrong})), tmp_path / "q", KINDS)
+    with pytest.raises(ProjectError, match="put together wrongly"):
+        _restored(Session(), tmp_path / "q")
 
 
 @pytest.mark.parametrize("where", ["outlined", "history"])

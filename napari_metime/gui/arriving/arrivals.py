@@ -40,6 +40,9 @@ class Arrivals(QObject):
         self._first: Path | None = None
         self._beside: list[Path] = []
         """The first of a drop, None where it was not wanted, and those that wait until it is open."""
+        self._opening: tuple[Path, Path] | None = None
+        """The file that a person opened and the imzML that it means: noted as opened last once that is open."""
+        bench.landed.connect(self._on_landed)
 
     @property
     def _bench(self) -> Bench:
@@ -83,13 +86,19 @@ class Arrivals(QObject):
         self._drop.start()
 
         def go() -> None:
-            note_recent(path)
+            self._opening = path, path
             self._go_over(ImsRecipe(path=path), partial(self._session.new_section, path))
 
         if former in (None, path):
             go()
         else:
             once_free(self._bench.asking, self._session, path.name, go, self._leave)
+
+    def _on_landed(self, step: str) -> None:
+        """Note a file as opened last, now that it is known that it opens."""
+        if step == "data" and self._opening is not None and self._opening[1] == self._session.get("ims", "path"):
+            note_recent(self._opening[0])
+            self._opening = None
 
     def _leave(self) -> None:
         """Forget what waits beside a section that was not wanted."""
@@ -125,12 +134,15 @@ class Arrivals(QObject):
 
         def take(ticket: Ticket, path: Path) -> None:
             if self._session.stop(ticket):
-                self.open_recipe(path)
+                self.open_recipe(path, name="the sample section")
 
         self._bench.start("data", lambda on_progress: sample_recipe(on_progress=on_progress), take)
 
-    def open_recipe(self, path: Path) -> None:
-        """Load a recipe and open its imzML; the other steps wait for the user with its settings."""
+    def open_recipe(self, path: Path, *, name: str = "") -> None:
+        """Load a recipe and open its imzML; the other steps wait for the user with its settings.
+
+        ``name`` is what a person calls it, where that is not the name of the file.
+        """
         try:
             recipe = load_recipe(path)
             imzml_beside(recipe.ims.path)
@@ -139,11 +151,11 @@ class Arrivals(QObject):
             return
 
         def go() -> None:
-            note_recent(path)
+            self._opening = path, recipe.ims.path
             self._beside = []
             self._go_over(recipe.ims, partial(self.load, recipe))
 
-        once_free(self._bench.asking, self._session, path.name, go)
+        once_free(self._bench.asking, self._session, name or f"the recipe {path.name}", go)
 
     def load(self, recipe: Recipe) -> None:
         """Take the settings of a recipe; what was there before goes."""

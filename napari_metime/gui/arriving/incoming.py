@@ -9,22 +9,32 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject
 
-from napari_metime.gui.arriving.dropping import Target, holds_cells, holds_landmarks, is_known, target_of
+from napari_metime.gui.arriving.dropping import Target, holds_cells, target_of, unknown_in_words
 from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.docked import disconnecting
 from napari_metime.gui.widgets.later import later
 
-ORDER: tuple[Target, ...] = ("project", "recipe", "data", "cells", "microscopy", "landmarks")
+ORDER: tuple[Target, ...] = ("project", "recipe", "data", "panel", "annotations", "cells", "microscopy", "landmarks",
+                             "transform")  # fmt: skip
 """What comes first: a section makes room for itself, so what belongs to it comes after it."""
 _AT_ONCE: tuple[Target, ...] = ("project", "recipe", "data")
-_NAMED_BY = {"cells": ("cells", "path"), "microscopy": ("microscopy", "path"), "landmarks": ("align", "landmarks")}
+_NAMED_BY: dict[Target, tuple[str, str]] = {
+    "cells": ("cells", "path"),
+    "microscopy": ("microscopy", "path"),
+    "landmarks": ("align", "landmarks"),
+    "transform": ("align", "path"),
+    "panel": ("channels", "extend"),
+    "annotations": ("channels", "metaspace"),
+}
 
 
 def in_turn(paths: Sequence[Path]) -> tuple[list[tuple[Target, Path]], list[Path]]:
-    """Return files with what they are for, in the order in which they are taken, and those of an unknown kind."""
-    known = [(target_of(path, wants_cells=False), path) for path in paths if is_known(path)]
-    return sorted(known, key=lambda pair: ORDER.index(pair[0])), [path for path in paths if not is_known(path)]
+    """Return files with what they are for, in the order in which they are taken, and those that are for nothing."""
+    found = [(target_of(path, wants_cells=False), path) for path in paths]
+    known = [(target, path) for target, path in found if target is not None]
+    return sorted(known, key=lambda pair: ORDER.index(pair[0])), [path for target, path in found if target is None]
 
 
 def are_ours(paths: Sequence[Path], session: Session) -> bool:
@@ -33,14 +43,13 @@ def are_ours(paths: Sequence[Path], session: Session) -> bool:
     Images are what napari opens by itself: they are ours beside a file that is, and where a section waits for one.
     """
     wants_image = session.get("ims", "path") is not None and session.get("microscopy", "path") is None
-    known, _ = in_turn(paths)
-    for target, path in known:
+    for target, path in in_turn(paths)[0]:
         if target == "microscopy":
             is_ours = wants_image
         elif target == "cells":
             is_ours = holds_cells(path) or path.is_dir()
         else:
-            is_ours = target != "landmarks" or holds_landmarks(path)
+            is_ours = True
         if is_ours:
             return True
     return False
@@ -49,25 +58,43 @@ def are_ours(paths: Sequence[Path], session: Session) -> bool:
 class Incoming(QObject):
     """The files that are still to be taken: cells wait until the section that came with them is open."""
 
-    def __init__(self, bench: Bench, take: Callable[[Path], None], after: Callable[[], None]) -> None:
+    def __init__(self, bench: Bench, take: Callable[[Path], None], after: Callable[[Step | None], None]) -> None:
         super().__init__()
         self._bench, self._session, self._take, self._after = bench, bench.session, take, after
         self._waiting: deque[tuple[Target, Path]] = deque()
         self._unknown: list[Path] = []
-        self._is_taking = self._has_taken = False
-        self._is_due = False
+        self._failed: list[Step] = []
+        """The steps that told an error of a file that came."""
+        self._is_taking = self._has_taken = self._is_due = self._is_one = False
         self._session.changed.connect(self._on_changed)
+        self._session.refused.connect(self._on_refused)
         bench.asking.changed.connect(self._on_changed)
+        bench.microscope.changed.connect(self._on_changed)
 
     def end(self) -> Callable[[], None]:
         """Return what ends this; it does not hold it."""
-        return disconnecting(partial(self._session.changed.disconnect, missing_ok=True), self._on_changed)
+        changed = disconnecting(partial(self._session.changed.disconnect, missing_ok=True), self._on_changed)
+        refused = disconnecting(partial(self._session.refused.disconnect, missing_ok=True), self._on_refused)
+
+        def end() -> None:
+            changed()
+            refused()
+
+        return end
 
     def take(self, paths: Sequence[Path]) -> None:
-        """Take files of any kind, in their order; what is none of ours is told in words once all others are in."""
+        """Take files of any kind, in their order; what is none of ours is told in words once all others are in.
+
+        A file that fails keeps no other one back; its step stands open at the end, with its error.
+        """
         known, unknown = in_turn(paths)
-        self._waiting, self._unknown, self._has_taken = deque(known), unknown, False
+        self._waiting, self._unknown, self._has_taken, self._failed = deque(known), unknown, False, []
+        self._is_one = len(paths) == 1
         self._go_on()
+
+    def _on_refused(self, step: Step) -> None:
+        if (self._waiting or self._has_taken) and self._session.error(step):
+            self._failed.append(step)
 
     def _on_changed(self, _: str = "") -> None:
         """Go on once what changed has been dealt with: a step that ends has not handed its result over yet."""
@@ -86,7 +113,7 @@ class Incoming(QObject):
             if not self._is_named(target, path):
                 self._take(path)
         self._is_taking = False
-        if not self._waiting and self._is_free("cells"):
+        if not self._waiting and self._is_free("cells") and not self._bench.microscope.is_opening:
             self._finish()
 
     def _is_free(self, target: Target) -> bool:
@@ -99,14 +126,14 @@ class Incoming(QObject):
         return key is not None and self._session.get(*key) == path
 
     def _finish(self) -> None:
-        unknown, self._unknown = self._unknown, []
-        if self._has_taken:
-            self._has_taken = False
-            self._after()
+        """Bring the first step into sight that could not take its file, else the next one to do."""
+        unknown, has_taken = self._unknown, self._has_taken
+        failed = [step for step in self._failed if self._session.error(step)]
+        if has_taken and self._bench.microscope.problem:
+            failed.append("align")
+        self._unknown, self._has_taken, self._failed = [], False, []
         if unknown:
-            names = ", ".join(path.name for path in unknown[:5]) + (", …" if len(unknown) > 5 else "")
-            self._session.refuse(
-                "data",
-                f"expected an imzML, a recipe, a project, cells, landmarks or microscopy, found {names}; "
-                "it was left alone",
-            )
+            told = [text for text in (self._session.error("data") if "data" in failed else "",) if text]
+            self._session.refuse("data", "\n".join([*told, unknown_in_words(unknown)]))
+        if has_taken and (failed or not self._is_one):  # a single one stands in the step that took it
+            self._after(failed[0] if failed else "data" if unknown else None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_metime.errors import ImzMLError, MissingFileError
 from napari_metime.export.words import plural
 from napari_metime.gui.arriving.asking import Asking, Question
+from napari_metime.gui.running.words import listed
 from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.session import Session
 
@@ -69,6 +70,5 @@ def once_free(
         go()
         return
     here = session.get("section", "id") or "this section"
-    listed = lost[0] if len(lost) == 1 else ", ".join(lost[:-1]) + " and " + lost[-1]
-    words = f"Open {name} in place of {here}? What is here goes: {listed}. A saved project keeps it."
+    words = f"Open {name} in place of {here}? What is here goes: {listed(lost)}. A saved project keeps it."
     asking.ask(Question(words, "Open it", "Keep this one", go, stay or (lambda: None)))

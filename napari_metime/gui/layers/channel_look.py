@@ -106,8 +106,11 @@ def unit_of(channel: Channel, normalize: str) -> str:
 
 
 def intensity_unit(normalize: str) -> str:
-    """Return the unit of an ion image by the recipe's word for what intensities are divided by."""
-    return f"intensity / {DIVISORS[normalize].short}" if normalize in DIVISORS else "intensity"
+    """Return the unit of an ion image by the recipe's word for what intensities are divided by.
+
+    They are multiplied by the median of the divisor, too, so that they stay intensities: see ``ims.scale_factors``.
+    """
+    return f"intensity at median {DIVISORS[normalize].short}" if normalize in DIVISORS else "intensity"
 
 
 def rgba_of(image: NDArray[np.float32], look: Look) -> NDArray[np.uint8]:

@@ -5,4 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 KEY = "metime"
+STALE = " (out of date)"
+"""At the end of the name of a layer whose result no longer is what its step would find."""
 MICROMETRES: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}

@@ -24,7 +24,8 @@ from napari_metime.gui.running.ions import Ions
 from napari_metime.gui.state.in_sight import SLOTS, IonWindow, Slot
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.colours import SLOT_COLOURS
-from napari_metime.gui.widgets.editors import PlainSpinBox, ignore_wheel
+from napari_metime.gui.widgets.editors import ignore_wheel
+from napari_metime.gui.widgets.lines import PlainSpinBox
 
 SLIDER_STEPS = 20_000
 MAX_TOLERANCE = {"ppm": 10_000.0, "Da": 10.0}

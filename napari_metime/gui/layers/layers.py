@@ -8,27 +8,30 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer, Points
+from napari.layers import Image, Labels, Layer, Points, Vectors
 from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 
 from napari_metime.export.images import contrast_limits
-from napari_metime.gui.layers.cell_layers import cells_layer, recolour
+from napari_metime.gui.layers.cell_layers import cells_layer, dress, recolour
 from napari_metime.gui.layers.channel_look import explain, has_values, look_of, shown_image, title_of, unit_of
 from napari_metime.gui.layers.frame import KEY as KEY
 from napari_metime.gui.layers.frame import MICROMETRES as MICROMETRES
+from napari_metime.gui.layers.frame import STALE
 from napari_metime.gui.layers.landmark_layers import landmark_layers, recolour_rings
-from napari_metime.gui.layers.niche_layers import NICHE_KINDS, NICHE_MAPS, label_colours, niche_colours, niche_layers
+from napari_metime.gui.layers.niche_layers import NICHE_KINDS, NICHE_MAPS, label_colours, niche_layers
+from napari_metime.gui.layers.normalizing import known_tissue
+from napari_metime.gui.layers.outlines import colour_lines, lay_lines, mark, outline_layer
 from napari_metime.gui.layers.region_layer import KIND as REGIONS
 from napari_metime.gui.layers.region_layer import region_layer, show_names
-from napari_metime.gui.layers.sight import MADE_WAY, bring_into_sight
+from napari_metime.gui.layers.sight import MADE_WAY, RESTING, bring_into_sight, is_covered
 from napari_metime.gui.layers.sight import activate as activate
 from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.made import Opened
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.colours import LEFT_OUT_COLOUR, TISSUE_COLOURS
-from napari_metime.section import Alignment, Channel, Grid, Tissue, label_of
+from napari_metime.section import Alignment, Channel, Grid, NicheResult, Tissue, label_of
 
 ORDER = (
     "microscopy",
@@ -42,14 +45,15 @@ ORDER = (
     REGIONS,
     "tissue",
     "left out",
-    "niches",
-    "lymphoid structures",
-    "inflamed regions",
     "cells",
+    "tissue outline",
+    *NICHE_KINDS[len(NICHE_MAPS) :],
     "cells to align",
     "comparison",
     "landmarks",
 )
+BARS_PX = ((34, 12), (50, 84))
+"""What title and bars take of the canvas: above and left, below and right of the section."""
 TIC_COLOURS = Colormap(["#000000", "#999999"], name="dim grey", nan_color=(0, 0, 0, 0))
 """Opaque, as black and white would let no cell stand out and a paler one would be washed out on a light canvas."""
 
@@ -125,7 +129,6 @@ def show_neighbour(viewer: ViewerModel, found: Opened, path: Path, origin_um: tu
     data, meta, _ = tic_layer_data(found)
     meta |= {"name": f"TIC {path.stem}", "translate": origin_um, "metadata": {KEY: "neighbour", "channel": str(path)}}
     put(viewer, Image(data, **meta))
-    viewer.reset_view()
 
 
 def start_painting(viewer: ViewerModel, layer: Labels, tool: str) -> None:
@@ -146,11 +149,18 @@ def show_mask(layer: Labels, mask: NDArray[np.bool_]) -> None:
 
 
 def mark_niche(viewer: ViewerModel, label: int) -> None:
-    """Select the label of a niche and let the others fade; with 0 none is selected and none fades."""
+    """Let the outline and the cells of a niche stand out; with 0 none does."""
     layer = find(viewer, "niches")
-    if isinstance(layer, Labels):
-        layer.selected_label = label  # first: other colours make the layer tell its label again
-        layer.colormap = niche_colours(layer.features, label)
+    if isinstance(layer, Vectors):
+        mark(layer, label)
+    dress_cells(viewer)
+
+
+def dress_cells(viewer: ViewerModel) -> None:
+    """Let the cells leave room for the map in sight, and those of the niche in hand stand out."""
+    cells, niches = find(viewer, "cells"), find(viewer, "niches")
+    if isinstance(cells, Points):
+        dress(cells, over_map=is_covered(viewer), niche=0 if niches is None else niches.metadata["selected"])
 
 
 def fly_to_niche(viewer: ViewerModel, centre_um: tuple[float, float], size_um: float) -> None:
@@ -162,13 +172,31 @@ def fly_to_niche(viewer: ViewerModel, centre_um: tuple[float, float], size_um: f
     camera.zoom = min(height, width) / max(4 * size_um, 1.0)
 
 
+def fit_section(viewer: ViewerModel, session: Session) -> None:
+    """Let the section fill what of the canvas its title, colour bar and scale bar leave free."""
+    opened, tissue = session.value("data"), known_tissue(session)
+    if opened is None:
+        viewer.reset_view()
+        return
+    spacing_um = np.array(opened.dataset.grid.spacing_um)
+    pixels = np.argwhere(opened.dataset.measured if tissue is None else tissue.mask)
+    low_um, high_um = (pixels.min(axis=0) - 0.5) * spacing_um, (pixels.max(axis=0) + 0.5) * spacing_um
+    (top, left), (bottom, right) = BARS_PX
+    canvas_px = np.array(viewer.canvas.size, dtype=float)
+    free_px = np.maximum(canvas_px - (top + bottom, left + right), canvas_px / 2)
+    camera = viewer.scene.camera
+    camera.zoom = float((free_px / (high_um - low_um)).min())
+    away_px = np.array([bottom - top, right - left]) / 2
+    camera.center = (0.0, *((low_um + high_um) / 2 + away_px / camera.zoom))
+
+
 def _show_tic(viewer: ViewerModel, session: Session) -> None:
     data, meta, _ = tic_layer_data(session.value("data"))
     first = find(viewer, "tic") is None
     put(viewer, Image(data, **meta))
     viewer.canvas.overlays.scale_bar.visible = True
     if first:
-        viewer.reset_view()
+        fit_section(viewer, session)
 
 
 def _show_tissue(viewer: ViewerModel, session: Session) -> None:
@@ -178,11 +206,15 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
         name="tissue",
         colormap=_tissue_colours(viewer),
         opacity=1.0,
+        visible=False,
         metadata={KEY: "tissue"},
         **on_grid(session.value("data").dataset.grid),
     )
     layer.contour = 1
     put(viewer, layer)
+    layer.visible = False
+    layer.events.mode.connect(_hide_at_rest)
+    show_outline(viewer, session)
     show_regions(viewer, session)
     if session.left_out_mask.any():
         show_left_out(viewer, session)
@@ -190,8 +222,29 @@ def _show_tissue(viewer: ViewerModel, session: Session) -> None:
         remove(viewer, "left out")
 
 
+def _hide_at_rest(event: Any) -> None:
+    """Show the pixels of a mask while they are painted; else its outline says it."""
+    is_painted = str(event.source.mode) not in RESTING
+    if event.source.visible != is_painted:  # napari takes the tool away from a layer that is told twice to be seen
+        event.source.visible = is_painted
+
+
+def show_outline(viewer: ViewerModel, session: Session) -> None:
+    """Show the outline of the tissue as it is."""
+    grid, masks = session.value("data").dataset.grid, {1: session.value("tissue").mask}
+    former = find(viewer, "tissue outline")
+    if isinstance(former, Vectors):
+        lay_lines(former, masks, grid.spacing_um)
+    else:
+        put(viewer, outline_layer("tissue outline", masks, _tissue_outline(viewer), grid.spacing_um))
+
+
+def _tissue_outline(viewer: ViewerModel) -> dict[int, str]:
+    return {1: TISSUE_COLOURS[get_theme(viewer.theme).type]}
+
+
 def _tissue_colours(viewer: ViewerModel) -> DirectLabelColormap:
-    return label_colours({1: TISSUE_COLOURS[get_theme(viewer.theme).type]})
+    return label_colours(_tissue_outline(viewer))
 
 
 def show_regions(viewer: ViewerModel, session: Session) -> None:
@@ -252,9 +305,11 @@ def show_landmarks(viewer: ViewerModel, alignment: Alignment) -> None:
 
 def follow_theme(viewer: ViewerModel) -> None:
     """Give the landmarks and the outline of the tissue the colours of the viewer's theme."""
-    outline = find(viewer, "tissue")
-    if isinstance(outline, Labels):
-        outline.colormap = _tissue_colours(viewer)
+    painted, outline = find(viewer, "tissue"), find(viewer, "tissue outline")
+    if isinstance(painted, Labels):
+        painted.colormap = _tissue_colours(viewer)
+    if isinstance(outline, Vectors):
+        colour_lines(outline, _tissue_outline(viewer))
     for layer in viewer.layers:
         if isinstance(layer, Points) and layer.metadata.get(KEY) == "landmarks":
             recolour_rings(layer, viewer.theme)
@@ -274,7 +329,12 @@ def remove(viewer: ViewerModel, kind: str) -> None:
 
 
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
-    made = niche_layers(session.value("niches"), on_grid(session.value("data").dataset.grid))
+    found: NicheResult = session.value("niches")
+    made = niche_layers(found, on_grid(session.value("data").dataset.grid))
+    cells = find(viewer, "cells")
+    if cells is not None:
+        region = found.cells["region_id"].fillna(0).to_numpy(int)
+        cells.metadata["region"] = region[cells.metadata["rows"]]
     is_first = find(viewer, "coldness") is None
     for layer in made:
         put(viewer, layer)
@@ -295,7 +355,7 @@ def put(viewer: ViewerModel, layer: Layer) -> None:
     if former is not None:
         layer.visible, layer.opacity = former.visible, former.opacity
         layer.metadata.update({MADE_WAY: True} if MADE_WAY in former.metadata else {})
-        if former.name != former.metadata.get("title", former.name):
+        if former.name.removesuffix(STALE) != former.metadata.get("title", former.name):
             layer.name = former.name
         viewer.layers.remove(former)
     rank = ORDER.index(layer.metadata[KEY])

@@ -62,7 +62,7 @@ def niche_layers(result: NicheResult, placed: Mapping[str, Any]) -> list[Layer]:
         _outlines("lymphoid structures", found.lymphoid, LYMPHOID_COLOUR, placed),
         _outlines("inflamed regions", found.hot_labels, ROLE_COLOURS["effector"], placed),
         outline_layer("niches", niches, colours, placed["scale"]),
-        badges("niche numbers", niches, colours, placed),
+        badges("niche numbers", niches, colours, placed["scale"]),
     ]
     layers = [layer for layer in made if layer is not None]
     for layer in layers:

@@ -6,11 +6,10 @@ A layer of napari's vectors, which have one width: a line on its casing is made 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points, Vectors
+from napari.layers import Layer, Points, Vectors
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
@@ -22,8 +21,9 @@ SELECTED = 0.5
 """How far the two stripes of a selected line lie from its middle, in stripes: it is twice as wide."""
 FADED = 0.7
 """How opaque a line is while another one is selected."""
-BADGE_PX, BADGE_PT = 17, 9
-BRIGHT = 0.4
+BADGE_PX, BADGE_PT = 20, 9
+"""Of the disc of a number, and of the number. napari's own limits of a size leave little but a border."""
+BRIGHT = 0.3
 """Relative luminance from which a line has a dark casing, and its number dark figures. Our own choice."""
 REDRAWN_FROM = 1.15
 """Lines may be this many times too wide or too thin before a zoom draws them anew. Our own choice."""
@@ -33,9 +33,7 @@ FIRST_ZOOM = 0.1
 """Pixels of the screen in a µm, until a canvas says it."""
 
 
-def outline_layer(
-    kind: str, masks: Masks, colours: Mapping[int, str], spacing_um: tuple[float, float]
-) -> Vectors:
+def outline_layer(kind: str, masks: Masks, colours: Mapping[int, str], spacing_um: tuple[float, float]) -> Vectors:
     """Return the outlines of some regions as one layer.
 
     Parameters
@@ -43,21 +41,25 @@ def outline_layer(
     masks, colours : of each region, by its label
     spacing_um : height and width of a pixel
     """
-    edges = [pixel_edges(mask) * np.asarray(spacing_um) for mask in masks.values()]
-    lines = np.concatenate([np.empty((0, 2, 2)), *edges])
-    label = np.repeat(np.array(list(masks), dtype=int), [len(edge) for edge in edges])
     layer = Vectors(
-        stripes(lines, np.zeros(len(lines)), STRIPE_PX / FIRST_ZOOM),
+        np.empty((0, 2, 2)),
         name=kind,
-        edge_width=STRIPE_PX / FIRST_ZOOM,
         vector_style="line",
         opacity=1.0,
-        metadata={KEY: kind, "lines": lines, "label": label, "zoom": FIRST_ZOOM},
+        metadata={KEY: kind, "colours": colours, "zoom": FIRST_ZOOM},
         **MICROMETRES,
     )
-    layer.editable = False
-    colour_lines(layer, colours)
+    lay_lines(layer, masks, spacing_um)
     return layer
+
+
+def lay_lines(layer: Vectors, masks: Masks, spacing_um: tuple[float, float]) -> None:
+    """Outline other regions in a layer, in the colours of their labels."""
+    edges = [pixel_edges(mask) * np.asarray(spacing_um) for mask in masks.values()]
+    label = np.repeat(np.array(list(masks), dtype=int), [len(edge) for edge in edges])
+    layer.metadata.update(lines=np.concatenate([np.empty((0, 2, 2)), *edges]), label=label)
+    mark(layer, 0)
+    layer.editable = False  # napari makes a layer editable when its data change
 
 
 def pixel_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -109,6 +111,7 @@ def mark(layer: Vectors, selected: int) -> None:
     """Draw the line of one label wider and the others paler; with 0 none is."""
     label, colours = layer.metadata["label"], layer.metadata["colours"]
     layer.metadata["selected"] = selected
+    _draw(layer)
     if not len(label):
         return
     known, of = np.unique(label, return_inverse=True)
@@ -119,7 +122,6 @@ def mark(layer: Vectors, selected: int) -> None:
         line[~is_selected, 3] = casing[~is_selected, 3] = FADED
     first = line.copy()
     first[~is_selected, 3] = 0  # the other one lies in its place
-    _draw(layer)
     layer.edge_color = np.concatenate([casing, casing, first, line])
 
 
@@ -127,12 +129,16 @@ def _rgba(colours: Sequence[str]) -> NDArray[np.float32]:
     return np.asarray(transform_color(list(colours)), dtype=np.float32)
 
 
-def follow_zoom(layer: Vectors, zoom: float) -> None:
-    """Keep lines as wide on the screen as they are; ``zoom`` is pixels of the screen in a µm."""
-    ratio = zoom / layer.metadata["zoom"]
-    if zoom > 0 and not 1 / REDRAWN_FROM < ratio < REDRAWN_FROM:
-        layer.metadata["zoom"] = zoom
+def follow_zoom(layer: Layer, zoom: float) -> None:
+    """Keep lines and numbers as large on the screen as they are; ``zoom`` is pixels of the screen in a µm."""
+    former = layer.metadata.get("zoom")
+    if former is None or zoom <= 0 or 1 / REDRAWN_FROM < zoom / former < REDRAWN_FROM:
+        return
+    layer.metadata["zoom"] = zoom
+    if isinstance(layer, Vectors):
         _draw(layer)
+    elif isinstance(layer, Points) and len(layer.data):
+        layer.size = BADGE_PX / zoom
 
 
 def _draw(layer: Vectors) -> None:
@@ -155,29 +161,21 @@ def _luminance(colour: str) -> float:
     return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
-def badges(kind: str, masks: Masks, colours: Mapping[int, str], placed: Mapping[str, Any]) -> Points:
-    """Return the number of each region on a disc at the top of its outline, where it hides nothing of it.
-
-    Parameters
-    ----------
-    placed : where an image of the grid lies
-    """
+def badges(kind: str, masks: Masks, colours: Mapping[int, str], spacing_um: tuple[float, float]) -> Points:
+    """Return the number of each region on a disc at the top of its outline, where it hides little of it."""
     tops = {label: np.argwhere(mask) for label, mask in masks.items()}
     at = [(pixels[0, 0] - 0.5, np.median(pixels[pixels[:, 0] == pixels[0, 0], 1])) for pixels in tops.values()]
     fills = [colours[label] for label in masks]
     inks = ["#000000" if _luminance(fill) > BRIGHT else "#FFFFFF" for fill in fills]
-    layer = Points(
-        np.array(at, dtype=np.float64).reshape(-1, 2),
+    return Points(
+        np.array(at, dtype=np.float64).reshape(-1, 2) * np.asarray(spacing_um),
         name=kind,
         features=pd.DataFrame({"index": list(masks), "label": [str(label) for label in masks]}),
         face_color=fills or "transparent",
         border_color=[casing_of(fill) for fill in fills] or "transparent",
-        border_width=0.08,
-        size=1.0,
-        canvas_size_limits=(BADGE_PX, BADGE_PX),
+        border_width=0.1,
+        size=BADGE_PX / FIRST_ZOOM,
         text={"string": "{label}", "size": BADGE_PT, "color": inks, "anchor": "center"} if inks else None,
-        metadata={KEY: kind},
-        **placed,
+        metadata={KEY: kind, "zoom": FIRST_ZOOM},
+        **MICROMETRES,
     )
-    layer.editable = False
-    return layer

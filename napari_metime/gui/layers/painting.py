@@ -78,6 +78,7 @@ class Painting(QObject):
             return False
         layers.show_mask(layer, session.value("tissue").mask)
         if session.value("tissue") is not tissue and self._viewer() is not None:
+            layers.show_outline(self._viewer(), session)
             layers.show_regions(self._viewer(), session)
         return True
 
@@ -93,6 +94,7 @@ class Painting(QObject):
         elif session.left_out_mask.any():
             layers.show_left_out(viewer, session)
             self.listen("left out")
+        layers.show_outline(viewer, session)
         layers.show_regions(viewer, session)
 
     def restart(self) -> None:

@@ -28,6 +28,8 @@ def bring_into_sight(viewer: ViewerModel, *shown: Layer, has_gaps: bool = False)
         until there is a map without
     """
     is_of_niches = any(layer.metadata.get(KEY) in NICHE_MAPS for layer in shown)
+    for layer in shown:  # before the others go: no moment without a map, for which the cells would be drawn
+        layer.visible = True
     for layer in viewer.layers:
         kind = layer.metadata.get(KEY)
         if kind in MAPS:

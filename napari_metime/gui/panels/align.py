@@ -36,6 +36,10 @@ WAYS = [
     ("by a matrix", "matrix"),
     ("already in µm", "none"),
 ]
+ABOUT_WAYS = (
+    "How the cells come onto the section: by places clicked in both, by a transform or matrix from another program, or "
+    "not at all, as they are in µm of the section already"
+)
 TRANSFORMS = [
     ("rigid (no scaling)", "rigid"),
     ("similarity (scaled)", "similarity"),
@@ -82,7 +86,7 @@ class AlignPanel(StepPanel):
         self.file = PathEditor(TRANSFORM_FILES, "matrix, QuPath, ITK, …", lambda path: self._put(path=path))
         self.block = LandmarkBlock(self.bench)
         box.addWidget(self.microscopy)
-        box.addWidget(labelled("Alignment", self.way.widget()))
+        box.addWidget(labelled("Alignment", self.way.widget(), ABOUT_WAYS))
         self._lines: dict[str, QWidget] = {
             "landmarks": labelled("Fit", self.transform.widget()),
             "matrix": labelled("Matrix", self.matrix),
@@ -142,9 +146,10 @@ class AlignPanel(StepPanel):
         return " · ".join([*told, f"image {image.name}"] if image is not None else told)
 
     def can_run(self) -> bool:
-        """Whether there is something to align, and, by landmarks, a fit."""
+        """Whether there is something to align, by landmarks a fit, and a size of the pixels of an image in µm."""
         by_landmarks = way_of(self.session.get("align")) == "landmarks"
-        return super().can_run() and (not by_landmarks or self.bench.landmarking.judged.alignment is not None)
+        has_fit = not by_landmarks or self.bench.landmarking.judged.alignment is not None
+        return super().can_run() and has_fit and not self.bench.microscope.asks_size
 
     def refresh(self) -> None:
         """Show the session, and only what the chosen way needs."""

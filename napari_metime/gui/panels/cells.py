@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 from napari_metime.cells import NO_RULE, UNASSIGNED
 from napari_metime.gui.panels.columns_block import ColumnsBlock, missing_columns
 from napari_metime.gui.panels.step_panel import StepPanel, restyle, say, wrapped
-from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.running.words import NO_EFFECTOR, listed
+from napari_metime.gui.running.control_words import NO_EFFECTOR
+from napari_metime.gui.running.words import listed
 from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor
 from napari_metime.gui.widgets.forms import Row, field_of
 from napari_metime.gui.widgets.role_table import RoleTable, Types, roles_in_words
@@ -53,6 +53,7 @@ class CellsPanel(StepPanel):
         self.unit = ChoiceEditor(UNITS, self._on_unit)
         self._told_unit = ""
         self._is_unfolded: dict[Fold, bool] = {}
+        self._shown_path: Path | None = None
         self.unit.widget().setToolTip(field_of("cells", "unit").description or "")
         self.note, self.question = wrapped("", "dim"), wrapped("", "warning")
         self.teaches, self.gates = wrapped(TEACHES, "dim"), wrapped("", "dim")
@@ -109,7 +110,24 @@ class CellsPanel(StepPanel):
     def settings_in_words(self) -> str:
         """Name the table, the unit of its places and its pixels."""
         unit = "" if self.session.get("cells", "unit") is None else self.unit.in_words()
-        return " · ".join(filter(None, (self.file.in_words(), unit, *self.forms[0].in_words())))
+        size = self.session.get("cells", "pixel_size_um")
+        pixel = self.forms[0].in_words() if size is not None and not self._is_in_um() else ()
+        return " · ".join(filter(None, (self.file.in_words(), unit, *pixel)))
+
+    def line_of(self, value: object) -> str:
+        """Return the header's second line: of what was read, unless another table was chosen since."""
+        return f"{self.empty_line()}: not read yet" if self._is_of_another() else super().line_of(value)
+
+    def _is_of_another(self) -> bool:
+        """Whether the cells that were read are of another table than the one that is chosen."""
+        session = self.session
+        was_read = session.value("cells") is not None
+        return was_read and session.made_with("cells", "cells", "path") != session.get("cells", "path")
+
+    def _is_in_um(self) -> bool:
+        """Whether x and y are known to be lengths, so that no pixel has a size."""
+        preview = self.session.preview
+        return self.session.get("cells", "unit") == "um" or (preview is not None and preview.is_um)
 
     def asks_unit(self) -> bool:
         """Whether a person has to say what unit x and y are in."""
@@ -127,16 +145,22 @@ class CellsPanel(StepPanel):
         self.file.show(session.get("cells", "path"))
         for widget in (self.file.widget(), self.unit.widget()):
             widget.setEnabled(session.running is None)
-        is_chosen = session.get("cells", "path") is not None
-        self.teaches.setVisible(not is_chosen)
+        path, told = session.get("cells", "path"), session.error("cells")
+        self.teaches.setVisible(path is None)
+        is_table = path is not None and not (told and session.preview is None and not session.cell_types)
         for part in (self.columns_fold, self.unit_row, self.more):
-            part.setVisible(is_chosen)
-        is_um = session.get("cells", "unit") == "um" or (session.preview is not None and session.preview.is_um)
-        self.forms[0].setVisible(is_chosen and not is_um)
-        if not is_chosen:
+            part.setVisible(is_table)
+        self.forms[0].setVisible(is_table and not self._is_in_um())
+        if path is None:
             self.primary.setText("Choose cells…")
+        elif self._is_of_another():
+            self.primary.setText(self.verb)
+        for label in (self.result, self.warnings, self.notes):
+            label.setVisible(bool(label.text()) and not self._is_of_another())
+        if path != self._shown_path:
+            self._shown_path = path
+            self.columns_fold.head.setChecked(False)
         self.columns.refresh()
-        told = session.error("cells")
         self._unfold(self.columns_fold, bool(missing_columns(session)))
         self._unfold(self.more, "cells.type_probability" in told or "cells.labels" in told)
         self._refresh_unit()
@@ -189,7 +213,7 @@ class CellsPanel(StepPanel):
         say(
             self.question,
             "? Nothing in the table says whether x and y are pixels or µm, and it is not guessed. "
-            "Choose the unit; the program that wrote the table can tell. A table in mm: call the columns x_mm and y_mm."
+            "Choose the unit; the program that wrote the table can tell. A table in mm: name its columns x_mm and y_mm."
             if asks
             else "",
         )
@@ -209,7 +233,8 @@ class CellsPanel(StepPanel):
         self.session.put("cells", key, column)
         path = self.session.get("cells", "path")
         if path is not None:
-            self.bench.look_at_cells(path, keep_roles=(path, self.session.get("cells", "type")) == self.session.types_of)
+            is_same_type = (path, self.session.get("cells", "type")) == self.session.types_of
+            self.bench.look_at_cells(path, keep_roles=is_same_type)
 
     def _on_columns_opened(self, is_open: bool) -> None:
         """Look at a table that came with a recipe or a project, so that there is something to choose from."""

@@ -56,10 +56,9 @@ def missing_columns(session: Session) -> tuple[str, ...]:
     preview = session.preview
     if preview is None:
         return ()
-    has_rules = bool(session.get("cells", "gates"))
-    has_places = session.get("cells", "labels") is not None
-    given = {"type"} if has_rules else {"x", "y"} if has_places else set()
-    return tuple(key for key, columns in preview.taken.items() if not columns and key not in given)
+    by_rules = ("type",) if session.get("cells", "gates") else ()
+    by_mask = ("x", "y") if session.get("cells", "labels") is not None else ()
+    return preview.missing(*by_rules, *by_mask)
 
 
 def _about(missing: tuple[str, ...]) -> str:
@@ -78,7 +77,7 @@ def _offered(preview: Preview | None, key: str) -> tuple[str, ...]:
 def _empty(preview: Preview | None, key: str) -> str:
     """Say what is taken where no column is chosen."""
     if preview is None:
-        return "by its name, if known"
+        return "by known names"
     found = preview.recognised[key]
     return f"{found} (recognised)" if found else "please choose…"
 

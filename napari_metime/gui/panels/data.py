@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QVBoxLayout
 
 from napari_metime.gui.panels.index_block import IndexBlock
 from napari_metime.gui.panels.start_block import StartBlock
-from napari_metime.gui.panels.step_panel import StepPanel
+from napari_metime.gui.panels.step_panel import StepPanel, restyle
 from napari_metime.gui.state.made import Opened
 from napari_metime.gui.widgets.editors import ChoiceEditor, TextEditor
 from napari_metime.gui.widgets.forms import Row
@@ -95,7 +95,9 @@ class DataPanel(StepPanel):
         assert isinstance(polarity, ChoiceEditor)
         is_own = opened is not None and self.session.is_current("data")
         own = _size(opened) if is_own else ""
-        size.hint(f"{own}, as in the file" if own else "as in the file")
+        asks = "expected a pixel size" in self.session.error("data")
+        size.hint("not in the file: enter it" if asks else f"{own}, as in the file" if own else "as in the file")
+        restyle(size.line, "look", "asks" if asks else "")
         stated = self.session.get("ims", "polarity")
         sign = f"{opened.dataset.polarity}, as in the file" if is_own and stated is None else "as in the file"
         polarity.offer([(sign, None), ("positive", "positive"), ("negative", "negative")])

@@ -25,6 +25,7 @@ from napari_metime.export.provenance import provenance, provenance_in_words
 from napari_metime.export.results import REPORT_NAME
 from napari_metime.gui.panels.save_block import SaveBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking, restyle, say, wrapped
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.running.work import results_folder
 from napari_metime.gui.widgets.forms import LABEL_WIDTH, Row
 from napari_metime.gui.widgets.rows import Fold, in_a_row
@@ -116,6 +117,8 @@ class ExportPanel(StepPanel):
     def build_after(self, box: QVBoxLayout) -> None:
         """Add the text for a paper, the provenance, and parts of the file."""
         self.methods, self.copied = QPushButton("Copy methods text"), wrapped("", "dim")
+        self.open_report.setToolTip("Open report.html in the web browser")
+        self.open_folder.setToolTip("Show the tables, images and figures in the file manager")
         self.methods.setToolTip("Two paragraphs for a paper: what was done, with parameters, versions and references")
         self.methods.clicked.connect(self.copy_methods_text)
         self.for_paper = in_a_row(self.methods)
@@ -160,7 +163,7 @@ class ExportPanel(StepPanel):
         try:
             facts = facts or provenance(self.session.section_result(), self.session.recipe(), [])
         except MetimeError as error:
-            self.provenance.setPlainText(str(error))
+            self.provenance.setPlainText(in_the_window(str(error)))
             return
         self.provenance.setPlainText(provenance_in_words(facts))
 

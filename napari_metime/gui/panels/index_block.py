@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_metime.gui.panels.step_panel import looking, say, wrapped
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.running.indexing import Indexing
 
 
@@ -20,6 +21,7 @@ class IndexBlock(QWidget):
         self.start, self.bar, self.cancel = QPushButton("Index for speed"), QProgressBar(), QPushButton("Cancel")
         looking(self.start, "second")
         self.start.clicked.connect(indexing.build)
+        self.start.setToolTip("Sort the file by m/z once, in the background; the steps go on meanwhile")
         self.cancel.clicked.connect(indexing.cancel)
         self.bar.setRange(0, 100)
         self.bar.setAccessibleName("Progress of the index")
@@ -42,7 +44,7 @@ class IndexBlock(QWidget):
         """Show the state of the index."""
         state = self._indexing.state
         self.setVisible(self._indexing.can_build or state != "none")
-        say(self.error, f"✕ {self._indexing.error}" if self._indexing.error else "")
+        say(self.error, f"✕ {in_the_window(self._indexing.error)}" if self._indexing.error else "")
         say(self.words, self._indexing.in_words())
         self.start.setVisible(state == "none")
         for widget in (self.bar, self.cancel):

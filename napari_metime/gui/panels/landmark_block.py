@@ -11,7 +11,7 @@ from napari_metime.gui.aligning.landmark_fit import in_words, instruction
 from napari_metime.gui.aligning.landmark_table import LandmarkTable
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.running.words import in_the_window
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.widgets.rows import in_a_row
 from napari_metime.gui.widgets.style import colours_of
 
@@ -34,6 +34,7 @@ class LandmarkBlock(QWidget):
         self.open, self.save = QPushButton("Open…"), QPushButton("Save…")
         self.add.setCheckable(True)
         self.add.clicked.connect(landmarking.toggle)
+        self.add.setToolTip("Click on a place of the section, then on the same place among the cells")
         self.undo.clicked.connect(landmarking.undo)
         self.undo.setToolTip("Take the last click or pair back (Ctrl+Z on the canvas)")
         self.open.clicked.connect(self._on_open)

@@ -20,7 +20,7 @@ from napari_metime.gui.layers.microscope import offered_image
 from napari_metime.gui.panels.cells import zarr_of
 from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.running.words import in_the_window
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.widgets.editors import PathEditor, TextEditor
 from napari_metime.gui.widgets.forms import Form, Row
 from napari_metime.gui.widgets.rows import Fold, labelled
@@ -36,7 +36,7 @@ class MicroscopyBlock(QWidget):
         super().__init__()
         looking(self, "body")
         self.bench, self.session, self.microscope = bench, bench.session, bench.microscope
-        self.file = PathEditor(FILES, "image of the cells, if any", self._on_file)
+        self.file = PathEditor(FILES, "none", self._on_file)
         self.offer = QPushButton("Use an image among the layers")
         looking(self.offer, "link")
         self.offer.clicked.connect(self._on_offer)
@@ -95,13 +95,18 @@ class MicroscopyBlock(QWidget):
         self.image_size.refresh()
         editor = self.image_size.editors["microscopy", "pixel_size_um"]
         assert isinstance(editor, TextEditor)
+        image = self.microscope.image
+        editor.hint("not in the file" if image is not None and image.pixel_size_um is None else "as in the file")
         restyle(editor.line, "look", "asks" if asks else "")
         asks_cells = self.microscope.asks_cells_size
         self.cells_size.setVisible(asks_cells)
         self.cells_size.refresh()
         question = ""
         if asks:
-            question = "? Nothing in the file says how large a pixel is, and the cells are in µm. Give its size below."
+            question = (
+                "? Pixel size: not in the file. The cells are in µm, so it must be known before they are aligned. "
+                "Enter it below, in µm."
+            )
         elif asks_cells:
             question = (
                 "? The cells reach far beyond the image: their table counts smaller pixels than the image has. "

@@ -12,6 +12,7 @@ from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.running.bench import Bench
 from napari_metime.gui.widgets.editors import ChoiceEditor
 from napari_metime.gui.widgets.rows import in_a_row, labelled
+from napari_metime.recipe import RefineRecipe
 
 TEACHES = (
     "Moves the cells, or their image, over the ions until the two patterns tell most about each other (mutual "
@@ -20,6 +21,7 @@ TEACHES = (
 MAY = [("shift and turn", "rigid"), ("shift, turn and shear", "affine"), ("shift, turn and bend", "bspline")]
 FIXED = [("first components", "components"), ("total ion current", "tic")]
 MODES: list[tuple[str, Mode]] = [("nothing", ""), ("as tiles", "tiles"), ("magenta and green", "colours")]
+COMPARES = "Shows the two pictures in one, as they lie before and after, to judge the fit by eye"
 DEFAULTS: dict[str, Any] = {"channel": "cells", "to": "components", "transform": "affine"}
 
 
@@ -36,22 +38,29 @@ class RefineBlock(QWidget):
         self.transform = ChoiceEditor(MAY, lambda value: self._on_wish("transform", value))
         self.refine, self.drop = QPushButton("Refine"), QPushButton("Go without")
         self.refine.clicked.connect(lambda: bench.attempt("align", "refine", dict(self._wish)))
+        self.refine.setToolTip("Look for the shift, turn and more by which the two patterns fit best")
         self.drop.setToolTip("Take the alignment as it was before it was refined")
         self.drop.clicked.connect(lambda: bench.attempt("align", "refine", None))
         self.compare = ChoiceEditor(MODES, self.comparison.show)
         self.flip, self.blink = QPushButton("Show before"), QCheckBox("Blink")
         self.flip.clicked.connect(self.comparison.flip)
+        self.blink.setToolTip("Show before and after in turn, by itself")
         self.blink.clicked.connect(self.comparison.blink)
         self.bits = wrapped("", "plain")
-        self.compare_row, self.flip_row = labelled("Compare", self.compare.widget()), in_a_row(self.flip, self.blink)
+        self.compare_row = labelled("Compare", self.compare.widget(), COMPARES)
+        self.flip_row = in_a_row(self.flip, self.blink)
         for button in (self.drop, self.flip):
             looking(button, "second")
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
         box.addWidget(wrapped(TEACHES, "dim"))
-        for words, editor in (("Move", self.channel), ("Over", self.to), ("It may", self.transform)):
-            box.addWidget(labelled(words, editor.widget()))
+        for words, key, editor in (
+            ("Move", "channel", self.channel),
+            ("Over", "to", self.to),
+            ("It may", "transform", self.transform),
+        ):
+            box.addWidget(labelled(words, editor.widget(), RefineRecipe.model_fields[key].description or ""))
         for widget in (in_a_row(self.refine, self.drop), self.bits, self.compare_row, self.flip_row):
             box.addWidget(widget)
         self.comparison.changed.connect(self.refresh)

@@ -53,8 +53,7 @@ class RegionsBlock(QWidget):
         box.setSpacing(6)
         box.addWidget(wrapped(TEACHES, "dim"))
         for words, editor in (("By", self.method), ("Number", self.number), ("Smoothing", self.smoothing)):
-            editor.widget().setToolTip(RegionsRecipe.model_fields[_KEYS[words]].description or "")
-            box.addWidget(labelled(words, editor.widget()))
+            box.addWidget(labelled(words, editor.widget(), RegionsRecipe.model_fields[_KEYS[words]].description or ""))
         for widget in (self.waits, buttons, self.note, self.table, self.hint):
             box.addWidget(widget)
 

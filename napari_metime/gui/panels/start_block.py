@@ -15,7 +15,7 @@ from napari_metime.gui.projects.autosave import Unfinished, latest_autosave
 from napari_metime.gui.running.bench import Bench
 from napari_metime.gui.widgets.rows import ElidingButton
 
-DROP = "Or drop files anywhere in this window, all at once: imzML, cells, landmarks, microscopy, recipe, project."
+DROP = "Or drop files anywhere in this window: imzML, cells, landmarks, transform, microscopy, recipe, project."
 OPENS = "Sections, recipes and projects (*.imzML *.imzml *.ibd *.yaml *.yml *.metime);;All files (*)"
 MAX_RECENT = 4
 """More stand in the menu. Our own choice."""
@@ -32,6 +32,8 @@ class StartBlock(QWidget):
         self.drop = wrapped(DROP, "dim")
         self.choose, self.sample = QPushButton("Open…"), QPushButton("Try the sample section")
         self.choose.clicked.connect(self._on_choose)
+        self.choose.setToolTip("Choose an .imzML, a recipe or a saved project")
+        self.sample.setToolTip("A small simulated section with cells and microscopy, made on this computer")
         self.sample.clicked.connect(bench.arrivals.open_sample)
         self.go_on = ElidingButton()
         self.go_on.say("Go on")

@@ -19,12 +19,12 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.running.words import (
     STEP_NAMES,
     cancelled_in_words,
     in_one_line,
     in_sentences,
-    in_the_window,
     look_of,
     needs_in_words,
     notes_of,
@@ -124,6 +124,8 @@ class StepPanel(QFrame):
         self.header.clicked.connect(lambda: self.open_requested.emit(self.step))
         self.body = looking(QWidget(), "body")
         self.forms: list[Form] = []
+        self._lined: object = None
+        self._line = ""
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -136,12 +138,12 @@ class StepPanel(QFrame):
         self._parts = QVBoxLayout()
         self._parts.setSpacing(SPACING)
         whole.addLayout(self._parts)
-        content, self.answer = _column(), _column()
-        self.build(content.layout())
-        self._build_more(content.layout())
+        (content, settings), (self.answer, answer) = _column(), _column()
+        self.build(settings)
+        self._build_more(settings)
         self.settings = Settings(content, STEP_NAMES[self.step])
         self._build_buttons()
-        self.build_answer(self.answer.layout())
+        self.build_answer(answer)
         self._is_answered = True
         self._place(is_answered=False)
         self.build_after(whole)
@@ -237,8 +239,10 @@ class StepPanel(QFrame):
         order_tab_by_sight(self)
 
     def line_of(self, value: object) -> str:
-        """Return the header's second line for a result."""
-        return in_one_line(value)
+        """Return the header's second line for a result; of one result it is always the same."""
+        if value is not self._lined:
+            self._lined, self._line = value, in_one_line(value)
+        return self._line
 
     def show_progress(self, fraction: float, text: str) -> None:
         """Show how far the step is."""
@@ -288,6 +292,7 @@ class StepPanel(QFrame):
     def _build_buttons(self) -> None:
         self.primary = QPushButton(self.verb)
         self.primary.clicked.connect(self.run)
+        self.primary.setToolTip(f"{self.sentence} (Ctrl+Return)")
         self.next = QPushButton("Next")
         after = STEPS[number(self.step)] if number(self.step) < len(STEPS) else None
         self.has_next = after is not None
@@ -297,6 +302,7 @@ class StepPanel(QFrame):
         self.button_row = in_a_row(self.primary, self.next)
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
         self.cancel.clicked.connect(self.cancel_requested.emit)
+        self.cancel.setToolTip("Stop; all stays as it was before (Esc)")
         self.bar.setAccessibleName(f"Progress of {STEP_NAMES[self.step]}")
         self.doing = QElidingLabel()
         looking(self.doing, "dim")
@@ -348,12 +354,12 @@ class StepPanel(QFrame):
         self.answer.setVisible(any(line.text() for line in lines))
 
 
-def _column() -> QWidget:
+def _column() -> tuple[QWidget, QVBoxLayout]:
     whole = looking(QWidget(), "body")
     box = QVBoxLayout(whole)
     box.setContentsMargins(0, 0, 0, 0)
     box.setSpacing(SPACING)
-    return whole
+    return whole, box
 
 
 def wrapped(text: str, look: str) -> QLabel:

@@ -10,7 +10,7 @@ from napari_metime.export.words import area_mm2, plural
 from napari_metime.gui.panels.regions_block import RegionsBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
 from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor
-from napari_metime.gui.widgets.forms import Row
+from napari_metime.gui.widgets.forms import Row, field_of
 from napari_metime.gui.widgets.rows import Fold, labelled
 from napari_metime.section import Tissue
 
@@ -36,7 +36,7 @@ class TissuePanel(StepPanel):
         """Add the file of what is left out below the settings."""
         super().build(box)
         self.left_out = PathEditor(AREA_FILES, "nothing", self._on_left_out)
-        box.addWidget(labelled("Left out", self.left_out.widget()))
+        box.addWidget(labelled("Left out", self.left_out.widget(), field_of("tissue", "exclude").description or ""))
 
     def build_after(self, box: QVBoxLayout) -> None:
         """Add the brush, what is left out by it, and the regions."""
@@ -59,6 +59,12 @@ class TissuePanel(StepPanel):
         self.fold = Fold("Regions by spectra", self.regions)
         for widget in (self.hand, self.how, self.amount, self.fold):
             box.addWidget(widget)
+
+    def settings_in_words(self) -> str:
+        """Say how tissue is found, and by which file something is left out."""
+        exclude = self.session.get("tissue", "exclude")
+        left_out = "" if exclude is None else self.left_out.in_words()
+        return " · ".join((*self.forms[0].in_words(), f"{left_out or 'nothing'} left out"))
 
     def refresh(self) -> None:
         """Show the session; the tools only once there is a mask."""

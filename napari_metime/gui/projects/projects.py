@@ -14,6 +14,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_metime.errors import MetimeError
+from napari_metime.gui.arriving.asking import Question
 from napari_metime.gui.arriving.opening import once_free
 from napari_metime.gui.arriving.recent import note_recent
 from napari_metime.gui.layers import layers
@@ -76,20 +77,37 @@ class Projects(QObject):
         self._sight_kept: InSight | None = None
         """What was in sight when this window kept the section last; None where it has not."""
         self._job: Job | None = None
+        self._removing = QTimer(self, singleShot=True, interval=0)
+        """Active from the first layer that goes to the end of that turn."""
+        there = viewer()
+        assert there is not None
+        there.layers.events.removing.connect(self._on_removing)
         self._session.changed.connect(self._on_changed)
         bench.landed.connect(self._on_landed)
 
     def save(self, folder: Path) -> None:
-        """Save the project into a folder, new or of a project, and keep it there from now on."""
+        """Save the project into a folder, new or of a project, and keep it there from now on.
+
+        Whether it may take the place of one that this window knows nothing of is asked first.
+        """
+        folder, bench = Path(folder).absolute(), self._weak_bench()
         if self._session.value("data") is None:
             self._session.refuse("data", "expected a section to save a project of, found none; open one first")
             return
+        there = None if folder in self._left else _project_in(folder)
+        if there is None or bench is None:
+            self._save(folder)
+            return
+        words = f"Save over the project of {there.section:.60} in {folder.name}? All that it holds goes."
+        bench.asking.ask(Question(words, "Save over it", "Keep it", lambda: self._save(folder)))
+
+    def _save(self, folder: Path) -> None:
         self._due.stop()
         self._kept = _state(self._session)
         self._look()
         project, own = keep(self._session), self._own
         land = partial(self._land_saved, self._section, project, own)
-        self._start(project, Path(folder).absolute(), land, own)
+        self._start(project, folder, land, own)
 
     def open(self, path: Path) -> None:
         """Open a project; what is there now goes, once it is known that the project opens."""
@@ -181,6 +199,12 @@ class Projects(QObject):
         if viewer is not None and bench is not None and layers.find(viewer, "tic") is not None:
             now = look_at(viewer, bench.ions.shown, bench.neighbours.shown)
             self._session.in_sight = self._showing.completed(now)
+
+    def _on_removing(self, _: object) -> None:
+        """Look before the first layer goes: napari takes them all away before it tells that it closes."""
+        if isalive(self._removing) and not self._removing.isActive():  # type: ignore[no-untyped-call]
+            self._look()
+            self._removing.start()
 
     def restart(self) -> None:
         """Keep what has changed of a section that another one takes the place of; nobody waits for that."""
@@ -289,6 +313,14 @@ class Projects(QObject):
         note_recent(outcome.value.folder)
         session.changed.emit("data")
         self.saved.emit(outcome.value.folder)
+
+
+def _project_in(folder: Path) -> Head | None:
+    """Return what the project in a folder says of itself; None where there is none that can be read."""
+    try:
+        return read_head(folder)
+    except MetimeError:
+        return None
 
 
 def _state(session: Session) -> tuple[object, ...]:

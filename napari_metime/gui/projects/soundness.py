@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from napari_metime.gui.state.chain import STEPS, Step
+from napari_metime.gui.state.chain import READS, STEPS, Step
 from napari_metime.gui.state.defaults import default_values
 from napari_metime.gui.state.history import Change, History, PairsByHand, TissueByHand
 from napari_metime.gui.state.in_sight import InSight
@@ -19,6 +20,9 @@ from napari_metime.gui.state.pairs import Pairs
 from napari_metime.project.fits import fits
 from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
 
+MAX_INT = 2**31 - 1
+"""No field of a whole number shows more; the seed has one of its own."""
+MAX_SEED = 2**32 - 1
 _PLAIN = (bool, int, float, str, Path, BaseModel, np.number, np.bool_)
 _ROLES = Mapping[str, tuple[str, ...]]
 _TYPES: dict[str, Any] = {
@@ -64,31 +68,86 @@ def is_sound(attributes: Mapping[str, Any], done: Mapping[Step, Done]) -> bool:
         and all(map(_is_change, (*history.past, *history.undone)))
         and set(done) <= set(STEPS)
         and all(isinstance(each.value, _VALUES[step]) for step, each in done.items())
+        and all(map(_is_made_of_settings, _all_dones(done, history)))
         and _is_on_one_grid({step: each.value for step, each in done.items()}, attributes.get("outlined"), history)
+    )
+
+
+def _all_dones(done: Mapping[Step, Done], history: History) -> Iterator[Done]:
+    """Yield each result with all that it was made of, once."""
+    sides = (side for change in (*history.past, *history.undone) for side in (change.before, change.after))
+    of_tissue = (side.done for side in sides if isinstance(side, TissueByHand) and side.done is not None)
+    waiting, known = [*done.values(), *of_tissue], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in known:
+            known.add(id(each))
+            waiting += [made_of for made_of in each.ticket.inputs if isinstance(made_of, Done)]
+            yield each
+
+
+def _is_made_of_settings(done: Done) -> bool:
+    """Whether the settings of a result can be compared with those of now, shown, and taken back."""
+    defaults, settings = default_values() | {"align": None, "seed": None}, done.ticket.settings
+    forms = (
+        (defaults[section] or {}).get(key) if key else defaults[section] for section, key in READS[done.ticket.step]
+    )
+    return (
+        len(settings) >= len(READS[done.ticket.step])
+        and _is_plain(settings)
+        and all(_has_form(value, form) for value, form in zip(settings, forms, strict=False))
     )
 
 
 def _are_values(values: Any) -> bool:
     """Whether it has all keys of an unfinished recipe, and no other."""
     return (
-        _has_form(values, default_values() | {"align": None})  # whose keys follow from the way that was chosen
+        # The keys of align follow from the way that was chosen.
+        _has_form(values, default_values() | {"align": None, "seed": None})
+        and fits(values["seed"], int)
         and isinstance(values["align"], dict | str)
         and isinstance(values["microscopy"], dict | None)
-        and fits(values["cells"]["roles"], _ROLES)
-        and fits(values["cells"]["gates"], _ROLES)
+        and _are_cells(values["cells"])
+    )
+
+
+def _are_cells(settings: Any) -> bool:
+    return (
+        _has_form(settings, default_values()["cells"])
+        and fits(settings["roles"], _ROLES)
+        and fits(settings["gates"], _ROLES)
     )
 
 
 def _has_form(value: Any, default: Any) -> bool:
     """Whether a dict has the keys of the default one, any where that is empty, and all else is plain."""
     if not isinstance(default, dict):
-        return _is_plain(value)
+        return _is_plain(value) and _is_like(value, default)
     if not isinstance(value, dict) or (default and set(value) != set(default)):
         return False
     return all(_has_form(each, default.get(key)) for key, each in value.items())
 
 
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether a field that begins with a number, a tick or a list can show it; others take any text."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, int):
+        return fits(value, int) and abs(value) <= MAX_INT
+    if isinstance(default, float):
+        return fits(value, float) and math.isfinite(value)
+    if isinstance(default, str):
+        return isinstance(value, str | int | float | Path | tuple | None) and _is_hashable(value)
+    return isinstance(value, tuple) if isinstance(default, tuple) else True
+
+
+def _is_hashable(value: Any) -> bool:
+    return all(map(_is_hashable, value)) if isinstance(value, tuple) else not isinstance(value, dict | list)
+
+
 def _is_plain(value: Any) -> bool:
+    if isinstance(value, int) and abs(value) > MAX_SEED:
+        return False
     if isinstance(value, dict):
         return all(_is_plain(key) and _is_plain(each) for key, each in value.items())
     if isinstance(value, tuple | list):
@@ -100,6 +159,8 @@ def _is_change(change: Change) -> bool:
     sides = (change.before, change.after)
     if change.what == "roles":
         return all(fits(side, _ROLES) for side in sides)
+    if change.what == "cells":
+        return all(_are_cells(side) for side in sides)
     if change.what == "pairs":
         return all(isinstance(side, PairsByHand) for side in sides)
     return all(isinstance(side, TissueByHand) and _is_tissue(side) for side in sides)

@@ -21,6 +21,7 @@ from napari_metime.gui.aligning.landmarking import Landmarking
 from napari_metime.gui.arriving.arrivals import Arrivals
 from napari_metime.gui.arriving.asking import Asking
 from napari_metime.gui.layers import ion_layers, layers
+from napari_metime.gui.layers.canvas import Canvas
 from napari_metime.gui.layers.comparison import Comparison
 from napari_metime.gui.layers.microscope import Microscope
 from napari_metime.gui.layers.neighbours import Neighbours
@@ -76,6 +77,7 @@ class Bench(QObject):
         self.microscope = Microscope(self.session, self._viewer)
         self.comparison = Comparison(self.session, self._viewer)
         self.painting = Painting(self.session, self._viewer)
+        self.canvas = Canvas(self.session, self._viewer)
         self.selection = Selection(self.session, self._viewer, self.ions)
         self.selection.niche_changed.connect(self._on_niche)
         self.projects = Projects(self, self._viewer)
@@ -98,11 +100,16 @@ class Bench(QObject):
         assert viewer is not None
         return viewer
 
+    def land_view(self) -> None:
+        """Put the camera to what a project showed, else to all of the section."""
+        if getattr(self._viewer(), "window", None) is not None and not self.projects.show_camera():
+            self.fit_view()
+
     def fit_view(self) -> None:
-        """Fit the camera to the layers, or to what a project showed, where the viewer is there and has a window."""
+        """Fit the camera to the section, where the viewer is still there and has a window."""
         viewer = self._viewer()
-        if getattr(viewer, "window", None) is not None and not self.projects.show_camera():
-            viewer.reset_view()
+        if getattr(viewer, "window", None) is not None:
+            layers.fit_section(viewer, self.session)
 
     def run(self, step: Step, prepared: Preparing = prepare) -> None:
         """Run a step on the session as it is now; an error in its settings stands in the step at once."""
@@ -205,13 +212,17 @@ class Bench(QObject):
             self.painting.show()
         elif change.what == "pairs":
             self.landmarking.follow_change()
+        elif change.what == "cells" and (path := self.session.get("cells", "path")) is not None:
+            self.session.preview = None
+            self.look_at_cells(path, keep_roles=True)
 
     def look_at_cells(self, path: Path, *, keep_roles: bool = False) -> None:
         """Say what a table was recognised as, list its cell types and propose their roles."""
         if self.session.running is not None:
             self.session.tell(f"cells: {path.name} not taken, as a step is running")
             return
-        if path != self.session.get("cells", "path"):
+        former = self.session.get("cells")
+        if path != former["path"]:
             self.session.forget_cells()
         column = self.session.get("cells", "type")
 
@@ -228,12 +239,14 @@ class Bench(QObject):
                     self.session.history = self.session.history.without("roles")
                     self.session.put("cells", "roles", {role: names for role, names in roles.items() if names})
                 self.session.changed.emit("cells")
+                self.session.note_table(former)
                 if found.problem:
                     self.session.refuse("cells", found.problem)
 
         self.session.cells_note, self.session.asks_unit = "", False
         self.session.put("cells", "path", path)
         self.start("cells", look_at_cells(self.session, path), take)
+        self._take_back = partial(self.session.put, "cells", "", former)
 
     def colour_cells(self, by: ColourBy) -> None:
         """Colour the cells by role or by type."""

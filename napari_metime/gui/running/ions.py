@@ -339,7 +339,7 @@ class Ions(QObject):
 def _image(
     dataset: Dataset, window: IonWindow, *, scaling: Vector | None, on_progress: Progress, index: Index | None = None
 ) -> NDArray[np.float32]:
-    images: NDArray[np.float32] = extract_ions(
+    image: NDArray[np.float32] = extract_ions(
         dataset,
         np.array([window.mz]),
         tolerance_ppm=window.tolerance if window.unit == "ppm" else None,
@@ -347,8 +347,8 @@ def _image(
         factors=scaling,
         index=index,
         on_progress=on_progress,
-    ).images
-    return images[0]
+    ).images[0]
+    return image
 
 
 def _named(slot: Slot, window: IonWindow) -> str:

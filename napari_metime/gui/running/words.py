@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from napari_metime.export.words import (
     window_sentence,
 )
 from napari_metime.export.words import number as written
+from napari_metime.gui.running.control_words import control_of
 from napari_metime.gui.state.chain import Step, needs, number
 from napari_metime.gui.state.made import Aligned, Opened
 from napari_metime.gui.state.session import Session, State
 from napari_metime.gui.views.evidence_words import axis_words, is_member, verdict_counts
-from napari_metime.gui.widgets.role_table import roles_in_words
+from napari_metime.gui.widgets.role_table import Types, roles_in_words
 from napari_metime.metabolites.axes import rows_of
 from napari_metime.section import ROLES, CellTable, ChannelSet, Dataset, NicheResult, Tissue
 
@@ -35,59 +35,6 @@ STEP_NAMES: dict[Step, str] = {
     "niches": "Niches",
     "export": "Export",
 }
-NO_EFFECTOR = "Choose at least one type that counts as effector."
-CONTROLS = {
-    "align.extra_error_um": "Serial section (step 5)",
-    "align.landmarks": "the pairs (step 5)",
-    "align.matrix": "Matrix (step 5)",
-    "align.mirrored": "Fit mirrored (step 5)",
-    "align.path": "Transform (step 5)",
-    "align.source_pixel_um": "Cells' pixel (step 5)",
-    "align.target_pixel_um": "Section's pixel (step 5)",
-    "align.transform": "Fit (step 5)",
-    "cells.labels": "Label mask (step 4)",
-    "cells.pixel_size_um": "Microscope pixel (step 4)",
-    "cells.type": "Column of type (step 4)",
-    "cells.type_probability": "Column of certainty (step 4)",
-    "cells.unit": "Unit of x and y (step 4)",
-    "cells.x": "Column of x (step 4)",
-    "cells.y": "Column of y (step 4)",
-    "channels.extend": "Extend panel (step 3)",
-    "channels.metaspace": "METASPACE (step 3)",
-    "channels.mz": "Further m/z (step 3)",
-    "channels.panel": "Panel (step 3)",
-    "ims.lock_mz": "Lock masses (step 1)",
-    "ims.normalize": "Normalise by (step 3)",
-    "ims.part": "Part (step 1)",
-    "ims.pixel_size_um": "Pixel size (step 1)",
-    "ims.plane": "Plane (step 1)",
-    "ims.polarity": "Polarity (step 1)",
-    "ims.recalibrate": "Recalibrate (step 1)",
-    "ims.reference_mz": "Reference m/z (step 3)",
-    "ims.skip_broken": "Skip what is cut off (step 1)",
-    "ims.tolerance_ppm": "Tolerance (step 3)",
-    "microscopy.path": "Microscopy (step 5)",
-    "microscopy.pixel_size_um": "Image pixel (step 5)",
-    "associations.covariates": "Adjusted for (step 6)",
-    "niches.alpha": "Error rate (step 6)",
-    "niches.domain": "Look in (step 6)",
-    "niches.grades": "Cut-offs of grades (step 6)",
-    "niches.inflamed": "Inflamed too (step 6)",
-    "niches.lymphoid": "Lymphoid structures (step 6)",
-    "niches.mask_lymphoid": "Lymphoid structures (step 6)",
-    "niches.max_rate_ratio": "Largest ratio (step 6)",
-    "niches.min_tumor_fraction": "Tumour fraction (step 6)",
-    "niches.reference": "Counted among (step 6)",
-    "niches.radius_um": "Window radius (step 6)",
-    "tissue.method": "Method (step 2)",
-    "tissue.regions": "Regions by spectra (step 2)",
-}
-"""Of the recipe's keys, those that the window has a control for, and what stands beside it."""
-_WHOLE = {"align": "the settings of step 5", "section": "the section's name or patient", "seed": "Random seed (step 1)"}
-"""The same of its sections, where one is taken as a whole."""
-_KEY = re.compile(r"(?<![\w./])([a-z]+(?:\.[a-z]\w*)+)(?:\.\d+)*(?![\w.]*[/.]\w)")  # with the place in a list, if any
-_OPTION = re.compile(r"--[a-z-]+, or ([a-z]+\.[a-z_]+)(?:: true)? in a recipe")
-"""How an error names an option of the command line beside its key; the window has neither."""
 STATE_SIGNS: dict[State, str] = {"todo": "–", "ready": "▸", "running": "…", "done": "✓", "stale": "!"}
 NEEDED: dict[Step, str] = {
     "data": "a section",
@@ -141,7 +88,7 @@ def stale_in_words(session: Session, step: Step) -> str:
         what, again = "Its regions were found", "find them again, or go without"
     else:
         again = "run it again"
-    named = list(dict.fromkeys((CONTROLS | _WHOLE).get(key, "") for key in changed))
+    named = list(dict.fromkeys(control_of(key) for key in changed))
     if named and all(named):
         return f"{what} before {listed(named)} {'was' if len(named) == 1 else 'were'} changed; {again}."
     inputs = session.changed_inputs(step)
@@ -184,7 +131,7 @@ def in_sentences(value: Any) -> tuple[str, ...]:
     if isinstance(value, ChannelSet):
         return _beside_the_panel(value)
     if isinstance(value, CellTable):
-        counted = {role: (int((value.role == role).sum()), role) for role in ROLES}
+        counted: Types = {role: (int((value.role == role).sum()), role) for role in ROLES}
         return (roles_in_words(counted),)
     if isinstance(value, Aligned):
         return (alignment_sentence(value.alignment, value.source_unit),)
@@ -203,20 +150,6 @@ def notes_of(value: Any) -> str:
         return ""
     note = _sentence(value.map.note) if niche_sentences(value) else ""
     return " ".join(filter(None, (note, window_sentence(value.map), null_sentence(value.map.null))))
-
-
-def in_the_window(text: str) -> str:
-    """Name the settings of a text as the window does: a person who sees a control need not know its recipe key."""
-    if text.startswith("cells.roles: must list at least one effector"):
-        return NO_EFFECTOR
-    return _KEY.sub(lambda found: _control(found[1]) or found[0], _OPTION.sub(r"\1", text))
-
-
-def _control(key: str) -> str:
-    """Return what stands beside the control of a key, or of the part that it is in; empty where there is none."""
-    while key and key not in CONTROLS:
-        key = key.rpartition(".")[0]
-    return CONTROLS.get(key, "") if "." in key else ""
 
 
 def file_size(n_bytes: int) -> str:
@@ -248,12 +181,11 @@ def _what_is_in(dataset: Dataset) -> str:
     """Say what a file holds: how large the section is, what was measured and where in m/z."""
     rows, cols = dataset.grid.shape
     height, width = dataset.grid.spacing_um
-    peaks = {"centroid": "Peak lists (centroid)", "profile": "Whole spectra (profile)"}.get(dataset.spectrum_type, "Spectra")
+    kinds = {"centroid": "Peak lists (centroid)", "profile": "Whole spectra (profile)"}
+    peaks = kinds.get(dataset.spectrum_type, "Spectra")
     low, high = dataset.mz_range
-    return (
-        f"{written(cols * width / 1000)} × {written(rows * height / 1000)} mm. {peaks} from m/z {low:.0f} to {high:.0f}, "
-        f"{dataset.polarity} ions."
-    )
+    size = f"{written(cols * width / 1000)} × {written(rows * height / 1000)} mm"
+    return f"{size}. {peaks} from m/z {low:.0f} to {high:.0f}, {dataset.polarity} ions."
 
 
 def _tissue(value: Tissue) -> str:
@@ -266,7 +198,7 @@ def _channels(value: ChannelSet) -> str:
     parts = [f"{n['seen']} of {len(members)} seen, {n['doubtful']} doubtful"] if members else []
     if len(value.axes):
         n_scored = len(_scored(value))  # the header is narrow: that they are scored stands below
-        parts.append(f"{n_scored or 'no'} {'axes' if n_scored > 1 else 'axis'}")
+        parts.append(f"{n_scored or 'no'} metabolic {'axes' if n_scored > 1 else 'axis'} scored")
     return "; ".join(parts) or plural(_n_more(value), "image")
 
 
@@ -290,9 +222,9 @@ def _axes(value: ChannelSet) -> str:
     """Say which axes have a score, and where it says why the others have none."""
     scored = _scored(value)
     if not scored:
-        return "No axis can be scored from this file; the Metabolites tab says why."
-    others = "" if len(scored) == len(value.axes) else " Why not the others, the Metabolites tab says."
-    return f"Scored: {', '.join(scored)}.{others}"
+        return "No metabolic axis can be scored from this file; the Metabolites tab says why."
+    others = "" if len(scored) == len(value.axes) else " The Metabolites tab says why the others have no score."
+    return f"Metabolic axes with a score: {', '.join(scored)}.{others}"
 
 
 def _scored(value: ChannelSet) -> list[str]:

@@ -7,6 +7,7 @@ thread, touches only frozen values.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -179,17 +180,28 @@ def look_at_cells(session: Session, path: Path) -> Work:
 
     def work(_: Progress) -> Look:
         look = Look({})
-        try:
+        with suppress(CellTableError):  # what is wrong with the table is told below, of all of its rows
             preview = preview_table(cells.path, x=cells.x, y=cells.y, type_column=cells.type, unit=cells.unit)
             look = replace(look, preview=preview)
+        try:
             types, gates = _types_of(cells)
             look = replace(look, types=types, why=explain_roles(types), gates=gates)
             return replace(look, note=pipeline.read_cells(cells.model_copy(update={"gates": gates})).note)
         except MetimeError as error:
             asks_unit = cells.unit is None and "set cells.unit" in str(error)
-            return replace(look, asks_unit=asks_unit, problem="" if asks_unit else str(error))
+            return replace(look, asks_unit=asks_unit, problem="" if asks_unit else _told(cells, look.preview, error))
 
     return work
+
+
+def _told(cells: CellsRecipe, preview: Preview | None, error: MetimeError) -> str:
+    """Say what is wrong with a table: all columns that it lacks at once, where these are several and none was named."""
+    missing = () if preview is None else preview.missing(*(("x", "y") if cells.labels is not None else ()))
+    if preview is None or len(missing) < 2 or any(getattr(cells, key) is not None for key in missing):
+        return str(error)
+    wanted, keys = (", ".join(words[:-1]) + " and " + words[-1] for words in (missing, [f"cells.{k}" for k in missing]))
+    found = ", ".join(f"{name!r:.40}" for name in preview.header[:8]) + (", …" if len(preview.header) > 8 else "")
+    return f"{cells.path.name}: expected columns of {wanted} under known names, found {found}; choose {keys}"
 
 
 def _types_of(cells: CellsRecipe) -> tuple[dict[str, tuple[int, Role]], Gates]:

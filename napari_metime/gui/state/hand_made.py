@@ -64,6 +64,9 @@ class HandMade(StepStates):
     def _put_back(self, change: Change, now: Any, then: Any) -> None:
         if change.what == "roles":
             self.put("cells", "roles", then)
+        elif change.what == "cells":
+            self.history = self.history.without("roles")
+            self.put("cells", "", then)
         elif change.what == "pairs":
             self.pairs, self.pairs_from = Pairs(then.placed), then.read_from
             if isinstance(self.get("align"), dict) and "landmarks" in self.get("align"):
@@ -101,6 +104,13 @@ class HandMade(StepStates):
         if roles != before:
             self.put("cells", "roles", dict(roles))
             self._note(words, "roles", before, dict(roles))
+            self.changed.emit("cells")
+
+    def note_table(self, former: Mapping[str, Any]) -> None:
+        """Note that the table of cells took the place of another one; ``former`` are the settings of the step then."""
+        now = self.get("cells")
+        if now["path"] is not None and former["path"] is not None and now["path"] != former["path"]:
+            self._note(f"reading {now['path'].name:.40}", "cells", former, now)
             self.changed.emit("cells")
 
     @property

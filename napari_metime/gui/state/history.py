@@ -16,7 +16,7 @@ import numpy as np
 from napari_metime.gui.state.made import Done, Outlined
 from napari_metime.gui.state.pairs import Pair
 
-What = Literal["tissue", "roles", "pairs"]
+What = Literal["tissue", "roles", "pairs", "cells"]
 MAX_CHANGES = 50
 """Changes that can be taken back. Our own choice, as is the following."""
 MAX_BYTES = 256 << 20
@@ -57,7 +57,7 @@ class Change:
     Parameters
     ----------
     words : what was done, as it follows ``undo:``
-    before, after : TissueByHand, PairsByHand, or the types of each role
+    before, after : TissueByHand, PairsByHand, the types of each role, or the settings of the cells with their table
     says_same : whether what was made of the one counts as made of the other
     """
 

@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor, QWheelEvent
 from qtpy.QtWidgets import QScrollArea
 
 from napari_metime.export.words import interval, p_value, signed
+from napari_metime.gui.views.tables import UNTESTED
 from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
 from napari_metime.section import label_of
 
@@ -45,6 +46,14 @@ def channel_words(row: Mapping[str, Any]) -> str:
     limits = interval(row["r_low"], row["r_high"], signed)
     values = f"partial r {signed(row['r_partial'])}" + (f" ({limits})" if limits else "")
     return f"{label_of(str(row['channel']))}{axis}: {values} with coldness, q = {p_value(row['q'])}"
+
+
+def row_words(row: Mapping[str, Any]) -> str:
+    """Say of any row of an association frame how its channel goes with coldness, or why that is not known."""
+    if row["status"] == "tested":
+        return channel_words(row)
+    why = row["reason"] if isinstance(row.get("reason"), str) else ""
+    return f"{label_of(str(row['channel']))}: {UNTESTED.get(row['status'], '')}{f', {why}' if why else ''}"
 
 
 class RankedBars(QScrollArea):
@@ -83,7 +92,7 @@ class RankedBars(QScrollArea):
         view.addItem(pg.InfiniteLine(0, pen=pg.mkPen(QUIET, width=0.8)))
         tones = [tone(axis, colours) for axis in rows["axis"]]
         bars = {"x0": np.minimum(r, 0), "x1": np.maximum(r, 0), "y0": y - 0.32, "y1": y + 0.32}
-        view.addItem(pg.BarGraphItem(**bars, brushes=tones, pen=None))
+        view.addItem(pg.BarGraphItem(**bars, brushes=tones, pen=pg.mkPen("#00000088")))
         has = np.isfinite(low)
         if has.any():
             ends = {"left": (r - low)[has], "right": (high - r)[has], "beam": 0.25}

@@ -135,7 +135,7 @@ def _isotopes(row: Row) -> list[str]:
 def _scores(row: Row) -> list[str]:
     told = []
     if is_known(row.get("chaos")):
-        told.append(f"Order of its image: {row['chaos']:.2f} (1 has shape, noise has less).")
+        told.append(f"Shape in its image: {row['chaos']:.2f} (1 is one clear shape, noise has less).")
     if is_known(row.get("msm")):
         told.append(f"METASPACE's score of place, abundance and order together: {row['msm']:.2f}.")
     if is_known(row.get("metaspace_fdr")):

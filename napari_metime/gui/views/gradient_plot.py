@@ -13,12 +13,14 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_metime.export.colours import GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.plots import Plot, gradient_plot
 from napari_metime.export.words import interval, number
 from napari_metime.gui.views.plots import SaveButton, nearest_point, new_plot
+from napari_metime.gui.widgets.eliding_combo import ElidingCombo
+from napari_metime.gui.widgets.style import is_dark
 from napari_metime.section import label_of
 
 NICHE_BORDER, TUMOUR_MARGIN = "niche border", "tumour margin"
@@ -29,8 +31,12 @@ BORDERS = {
 ROLE_WORDS = {"effector": "Effectors", "suppressor": "Suppressors", "tumor": "Tumour cells"}
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 MAX_LINE = 20
-FADED = 90
-"""How opaque a curve is while another one is chosen, of 255."""
+FADED, FADED_BAND, BAND = 165, 22, 50
+"""How opaque a curve and its band are while another one is chosen, and a band else, of 255."""
+PALE = 0.55
+"""From this lightness on a colour is pale on a light ground. Our own choice."""
+MANY = 6
+"""Curves that are told apart by a legend and bands of their own; of more, only the chosen one has them."""
 _MEAN = "mean_"
 
 
@@ -58,12 +64,8 @@ class GradientPlot(QWidget):
         self._units: Mapping[str, str] = {}
         self._niche = ""
         self._curves: list[_Curve] = []
-        self.border, self.choice = QComboBox(), QComboBox()
-        for chooser, name in ((self.border, "Border"), (self.choice, "Quantity")):
-            chooser.setAccessibleName(name)
-            chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.choice.setMinimumContentsLength(10)
-        self.border.setMinimumContentsLength(8)
+        self._is_dark = True
+        self.border, self.choice = ElidingCombo("Border", 9), ElidingCombo("Quantity", 10)
         for border in BORDERS:
             self.border.addItem(border)
         self.border.currentIndexChanged.connect(lambda _: self._draw())
@@ -75,10 +77,11 @@ class GradientPlot(QWidget):
         self.plot.scene().sigMouseMoved.connect(self._on_moved)
         self.save = SaveButton(self.shown_plot)
         top = QHBoxLayout()
+        top.setSpacing(8)
         top.addWidget(QLabel("Show"))
         top.addWidget(self.choice, 3)
         top.addWidget(QLabel("across the"))
-        top.addWidget(self.border, 1)
+        top.addWidget(self.border)
         top.addWidget(self.save)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 2)
@@ -125,7 +128,7 @@ class GradientPlot(QWidget):
         frame = self._frames[border]
         if key is None or key not in frame:
             return None
-        return gradient_plot(frame, key, self._grades, (BORDERS[border], self.choice.currentText()))
+        return gradient_plot(frame, key, self._grades, (BORDERS[border], self._title()))
 
     def _draw(self) -> None:
         self.plot.clear()
@@ -133,9 +136,10 @@ class GradientPlot(QWidget):
         key, border = self.choice.currentData(), self.border.currentText()
         frame = self._frames[border]
         self.plot.setLabel("bottom", BORDERS[border])
+        self.choice.setToolTip(f"<p>{escape(self.choice.currentText())}</p>")
         if key is None or key not in frame:
             return
-        self.plot.setLabel("left", "<br>".join(map(escape, _lines(self.choice.currentText()))))
+        self.plot.setLabel("left", "<br>".join(map(escape, _lines(self._title()))))
         self.plot.addItem(pg.InfiniteLine(0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DashLine)))
         for line, (region, rows) in enumerate(frame.groupby("region_id", sort=False)):
             at = ((rows["band_low_um"] + rows["band_high_um"]) / 2).to_numpy(float)
@@ -145,28 +149,57 @@ class GradientPlot(QWidget):
         self.plot.autoRange()
 
     def _draw_curve(self, curve: _Curve, style: Qt.PenStyle) -> None:
-        is_niche = curve.region in self._grades
+        is_niche, is_chosen = curve.region in self._grades, curve.region == self._niche
         grade = grade_of(self._grades.get(curve.region))
-        is_faded = bool(self._niche) and is_niche and curve.region != self._niche
-        # A lighter tone of the grade's colour: plots are drawn on the theme's dark or light ground.
-        colour = QColor(GRADE_COLOURS[grade] if is_niche else ROLE_COLOURS["other"]).lighter(135)
-        band = QColor(colour)
-        band.setAlpha(15 if is_faded else 50)
+        is_faded = bool(self._niche) and is_niche and not is_chosen
+        colour = self._tone(GRADE_COLOURS[grade] if is_niche else ROLE_COLOURS["other"])
+        if is_chosen or len(self._grades) <= MANY or not is_niche:
+            band = QColor(colour)
+            band.setAlpha(FADED_BAND if is_faded else BAND)
+            ends = [pg.PlotDataItem(curve.at_um, edge) for edge in (curve.low, curve.high)]
+            self.plot.addItem(pg.FillBetweenItem(*ends, brush=band))
         colour.setAlpha(FADED if is_faded else 255)
-        ends = [pg.PlotDataItem(curve.at_um, edge) for edge in (curve.low, curve.high)]
-        self.plot.addItem(pg.FillBetweenItem(*ends, brush=band))
-        is_chosen = curve.region == self._niche
-        pen = pg.mkPen(colour, width=3.5 if is_chosen else 2, style=style)
-        name = f"Niche {curve.region} ({grade})" if is_niche else "tissue across the margin"
+        pen = pg.mkPen(colour, width=3.5 if is_chosen else 2 if len(self._grades) <= MANY else 1.2, style=style)
         symbol = {"symbol": "o", "symbolSize": 8 if is_chosen else 5, "symbolBrush": colour, "symbolPen": None}
-        self.plot.plot(curve.at_um, curve.value, pen=pen, name=name, **symbol)
+        item = self.plot.plot(curve.at_um, curve.value, pen=pen, name=self._name_in_legend(curve), **symbol)
+        item.setZValue(1 if is_chosen else 0)
+
+    def _tone(self, colour: str) -> QColor:
+        """Return a tone of a colour that can be seen on the theme's ground."""
+        tone = QColor(colour)
+        if self._is_dark:
+            return tone.lighter(135) if tone.lightnessF() < PALE else tone
+        return tone.darker(145) if tone.lightnessF() >= PALE else tone
+
+    def follow_theme(self, theme_id: str) -> None:
+        """Draw in tones that can be seen in one of napari's themes."""
+        if is_dark(theme_id) != self._is_dark:
+            self._is_dark = is_dark(theme_id)
+            self._draw()
+
+    def _name_in_legend(self, curve: _Curve) -> str | None:
+        """Return what the legend says of a curve; of many niches it names the one in hand, and one of each grade."""
+        if curve.region not in self._grades:
+            return "tissue across the margin"
+        grade = grade_of(self._grades[curve.region])
+        if curve.region == self._niche or len(self._grades) <= MANY:
+            return f"Niche {curve.region} ({grade})"
+        others = [each for each in self._grades if each != self._niche and grade_of(self._grades[each]) == grade]
+        if curve.region != others[0]:
+            return None
+        return f"{len(others)} {grade}" if len(others) > 1 else f"Niche {curve.region} ({grade})"
 
     def _quantity(self, key: str) -> str:
         if key.startswith("density_"):
             return f"{ROLE_WORDS[key.removeprefix('density_').removesuffix('_per_mm2')]} per mm²"
         name = key.removeprefix(_MEAN)
         unit = self._units.get(name, "")
-        return f"{label_of(name)}, mean" + (f" ({unit})" if unit else "")
+        return label_of(name) + (f" ({unit})" if unit else "")
+
+    def _title(self) -> str:
+        """Return what the axis of the quantity is called, with its unit."""
+        key, words = self.choice.currentData(), self.choice.currentText()
+        return f"mean {words}" if key is not None and key.startswith(_MEAN) else words
 
     def _nearest(self, place: QPointF) -> tuple[_Curve, int] | None:
         if not self._curves:

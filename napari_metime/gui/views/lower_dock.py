@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyqtgraph as pg
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QSignalBlocker, QSize
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -18,6 +19,7 @@ from napari_metime.gui.layers.channel_look import unit_of
 from napari_metime.gui.layers.mouse import on_mouse, on_move, stop_listening
 from napari_metime.gui.readings import cell_at, cell_words, niche_words, pixel_at, place_words
 from napari_metime.gui.running.bench import Bench
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.running.in_turn import InTurn
 from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.made import Opened
@@ -33,11 +35,12 @@ from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
 from napari_metime.gui.widgets.style import dress
 from napari_metime.section import ChannelSet, NicheResult, label_of
 
-LATER: dict[str, type[QWidget]] = {
-    "Calibration": CalibrationView,
-    "Niches": NicheTab,
-    "Gradient": GradientPlot,
-    "Association": AssociationView,
+LATER: dict[str, Callable[[Bench], QWidget]] = {
+    "Metabolites": MetaboliteTab,
+    "Calibration": lambda _: CalibrationView(),
+    "Niches": lambda _: NicheTab(),
+    "Gradient": lambda _: GradientPlot(),
+    "Association": lambda _: AssociationView(),
 }
 """Tabs that are made and filled one a turn of the event loop, or as soon as somebody looks at one: together they would
 keep the window waiting."""
@@ -58,13 +61,14 @@ class LowerDock(DockedWidget):
         super().__init__()
         self.setObjectName("metime")
         self.bench, self.session = bench, bench.session
-        self.spectrum, self.metabolites = SpectrumTab(bench), MetaboliteTab(bench)
+        self.spectrum = SpectrumTab(bench)
         self._views: dict[str, QWidget] = {}
         """The tabs of ``LATER`` that have been made."""
         self._in_turn = InTurn(self)
-        self.log = QPlainTextEdit("\n".join(self.session.log))
+        self.log = QPlainTextEdit(in_the_window("\n".join(self.session.log)))
         self.log.setReadOnly(True)
         self.log.setAccessibleName("Log")
+        self.log.setPlaceholderText("What each step did comes here, with the time.")
         self.reading = QElidingLabel(HINT)
         self.reading.setProperty("look", "dim")
         self.reading.setAccessibleName("What the mouse points at")
@@ -79,10 +83,16 @@ class LowerDock(DockedWidget):
         self._on_index()
         self._put_off(*LATER)
         self._on_changed()
-        for step in ("data", "metabolites", "niches"):
-            self._show(self.session.value(step))
+        with QSignalBlocker(self.tabs):  # a tab that comes into sight on the way is looked at by nobody
+            for step in ("data", "metabolites", "niches"):
+                self._show(self.session.value(step))
         self._on_niche(bench.selection.niche)
         self._on_channel(bench.selection.channel)
+
+    @property
+    def metabolites(self) -> MetaboliteTab:
+        """The tab of the metabolites, filled."""
+        return self._view("Metabolites", MetaboliteTab)
 
     @property
     def calibration(self) -> CalibrationView:
@@ -102,12 +112,15 @@ class LowerDock(DockedWidget):
     @property
     def associations(self) -> AssociationView:
         """The tab of the associations, filled."""
-        return self._view("Association", AssociationView)
+        view = self._view("Association", AssociationView)
+        view.finish()
+        return view
 
     def finish(self) -> None:
         """Make and fill now what stands in turn."""
         for name in LATER:
             self._in_turn.now(name)
+        self.associations.finish()
 
     def sizeHint(self) -> QSize:
         """Ask for little height, and for a share of a large window; the canvas needs the rest."""
@@ -143,8 +156,6 @@ class LowerDock(DockedWidget):
         for name, page in self._pages.items():
             self.tabs.addTab(page, name)
         self._pages["Spectrum"].put(self.spectrum)
-        self._pages["Metabolites"].put(self.metabolites)
-        self._pages["Metabolites"].show_view(True)
         self.tabs.addTab(self.log, "Log")
         self.index = QLabel()
         self.index.setProperty("look", "dim")
@@ -170,8 +181,7 @@ class LowerDock(DockedWidget):
         bench.indexing.changed.connect(self._on_index)
         bench.indexing.progressed.connect(self._on_index)
         viewer.events.theme.connect(self._on_theme)
-        for chooser in (self.metabolites, self.spectrum.plot):
-            chooser.channel_chosen.connect(selection.choose_channel)
+        self.spectrum.plot.channel_chosen.connect(selection.choose_channel)
         self.tabs.currentChanged.connect(lambda number: self._in_turn.now(self.tabs.tabText(number)))
         selection.niche_changed.connect(self._on_niche)
         selection.channel_changed.connect(self._on_channel)
@@ -192,7 +202,7 @@ class LowerDock(DockedWidget):
     def _on_landed(self, step: Step) -> None:
         value = self.session.value(step)
         if isinstance(value, Opened | ChannelSet):
-            self.metabolites.show_session()
+            self._put_off("Metabolites")
         self._show(value)
 
     def _show(self, value: object) -> None:
@@ -220,6 +230,7 @@ class LowerDock(DockedWidget):
         if name not in self._views:
             self._make(name)
         fills = {
+            "Metabolites": self._fill_metabolites,
             "Calibration": self._fill_calibration,
             "Niches": self._fill_niches,
             "Gradient": self._fill_gradients,
@@ -228,12 +239,16 @@ class LowerDock(DockedWidget):
         self._pages[name].show_view(fills[name]())
 
     def _make(self, name: str) -> None:
-        self._views[name] = view = LATER[name]()
+        self._views[name] = view = LATER[name](self.bench)
         self._pages[name].put(view)
         if isinstance(view, NicheTab):
             view.niche_chosen.connect(self._on_row)
             view.niche_current.connect(self.bench.selection.choose_niche)
             view.niche_hovered.connect(lambda label: self.say(niche_words(self.session, label)))
+            view.niche_stayed.connect(self._on_stayed)
+            return
+        if isinstance(view, MetaboliteTab):
+            view.channel_chosen.connect(self.bench.selection.choose_channel)
             return
         assert isinstance(view, CalibrationView | GradientPlot | AssociationView)
         view.save.asked.connect(self._saver.save)
@@ -243,6 +258,11 @@ class LowerDock(DockedWidget):
         if isinstance(view, GradientPlot):
             view.niche_chosen.connect(self.bench.selection.choose_niche)
         self._colour_plots(name)
+
+    def _fill_metabolites(self) -> bool:
+        self.metabolites.show_session()
+        self.metabolites.select(self.bench.selection.channel)
+        return True
 
     def _fill_calibration(self) -> bool:
         opened: Opened | None = self.session.value("data")
@@ -275,12 +295,13 @@ class LowerDock(DockedWidget):
 
     def _fill_associations(self) -> bool:
         found: NicheResult | None = self.session.value("niches")
+        view = self._view("Association", AssociationView)
         if found is None:
-            self.associations.show_associations(pd.DataFrame(), pd.DataFrame())
+            view.show_associations(pd.DataFrame(), pd.DataFrame())
             return False
         channels: ChannelSet = self.session.value("metabolites")
-        self.associations.show_associations(found.associations, channels.table)
-        self.associations.select(self.bench.selection.channel)
+        view.show_associations(found.associations, channels.table)
+        view.select(self.bench.selection.channel)
         return len(found.associations) > 0
 
     def _put_off(self, *names: str) -> None:
@@ -290,7 +311,6 @@ class LowerDock(DockedWidget):
     def _on_cleared(self) -> None:
         """Show nothing of the former section."""
         self._cell = None
-        self.metabolites.show_session()
         for name in LATER:
             self._pages[name].show_view(False)
         self._put_off(*LATER)
@@ -309,9 +329,10 @@ class LowerDock(DockedWidget):
         self.tabs.setCurrentWidget(self._pages[name])
 
     def _on_channel(self, name: str) -> None:
-        self.metabolites.select(name)
+        if self._is_filled("Metabolites"):
+            self.metabolites.select(name)
         if self._is_filled("Association"):
-            self.associations.select(name)
+            self._view("Association", AssociationView).select(name)
         if self._is_filled("Gradient"):
             self.gradients.show_channel(name)
         if self._is_filled("Niches"):
@@ -326,6 +347,9 @@ class LowerDock(DockedWidget):
             self.gradients.mark_niche(label)
         self.say(niche_words(self.session, label))
 
+    def _on_stayed(self, label: int) -> None:
+        layers.mark_niche(self.bench.viewer, label or self.bench.selection.niche)
+
     def _on_row(self, label: int) -> None:
         """Fly to the niche of a row; to see all of it, where it is none."""
         self.bench.selection.choose_niche(label)
@@ -333,7 +357,7 @@ class LowerDock(DockedWidget):
             layers.fly_to_niche(self.bench.viewer, *self.niches.place_of(label))
             self.bench.compare_with(f"niche {label}")
         else:
-            self.bench.viewer.reset_view()
+            self.bench.fit_view()
 
     def _on_cell(self, row: int) -> None:
         """Tell of a cell that was selected by napari's own tool."""
@@ -355,7 +379,7 @@ class LowerDock(DockedWidget):
         return CELL_REACH_PX / max(float(self.bench.viewer.scene.camera.zoom), 1e-9)
 
     def _on_logged(self, text: str) -> None:
-        self.log.appendPlainText(text)
+        self.log.appendPlainText(in_the_window(text))
 
     def _on_theme(self) -> None:
         dress(self, self.bench.viewer.theme)
@@ -363,5 +387,8 @@ class LowerDock(DockedWidget):
 
     def _colour_plots(self, *names: str) -> None:
         for name in names:
+            view = self._views.get(name)
+            if isinstance(view, GradientPlot):
+                view.follow_theme(self.bench.viewer.theme)
             for plot in self._pages[name].findChildren(pg.PlotWidget):
                 follow_theme(plot, self.bench.viewer.theme)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer, Signal
 from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import (
     QCompleter,
@@ -22,17 +22,18 @@ from napari_metime.errors import MetimeError
 from napari_metime.gui.panels.step_panel import restyle, say, wrapped
 from napari_metime.gui.running.asked_ions import ask_ion, ion_in_words, is_number, label_of, panel_names
 from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.running.words import in_the_window
+from napari_metime.gui.running.control_words import in_the_window
 from napari_metime.gui.views.evidence_words import VERDICTS, verdict_counts
 from napari_metime.gui.views.metabolite_details import MetaboliteDetails
-from napari_metime.gui.views.metabolite_model import badge
+from napari_metime.gui.views.metabolite_model import ENTRY_ROLE, badge
 from napari_metime.gui.views.metabolite_rows import Entry, axis_groups
 from napari_metime.gui.views.metabolite_table import MetaboliteTable
+from napari_metime.gui.widgets.frame_table import STAY_MS
 from napari_metime.metabolites.axes import rows_of
 from napari_metime.section import ChannelSet, Tissue
 
 PLACEHOLDER = "Find or show: name, m/z, or C3H6O3 [M-H]-"
-NO_FILE = "What this file can show of the panel stands here after step 3."
+NO_FILE = "What this file can show of the panel, and how surely, comes here with step 3."
 NOT_MEASURED = (
     "Step 3 measures the panel and lists it here, axis by axis.\n"
     "Any ion can be seen before: type its name, m/z or formula above, and press Enter."
@@ -57,9 +58,10 @@ class MetaboliteTab(QWidget):
         self.words = QLabel(NO_FILE)
         self._names = QStringListModel(self)
         """What is offered while there is no table that does."""
+        # Holding an arrow key must not bring each image on the way into sight.
+        self._stay = QTimer(self, singleShot=True, interval=STAY_MS)
         self._build()
         self._connect()
-        self.show_session()
 
     def show_session(self) -> None:
         """Show the file and the channels that there are, or what is to be done first."""
@@ -82,6 +84,7 @@ class MetaboliteTab(QWidget):
     def select(self, channel: str) -> None:
         """Select the row of a channel without choosing it."""
         self.table.select(channel)
+        self._stay.stop()  # nobody has chosen it here
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Go from the field to the table by the arrow, and empty it by Escape."""
@@ -147,7 +150,8 @@ class MetaboliteTab(QWidget):
         for chip in self.chips.values():
             chip.toggled.connect(self._on_filter)
         self.copy.clicked.connect(lambda: self.table.copy(everything=True))
-        self.table.entry_current.connect(self.details.show_entry)
+        self.table.entry_current.connect(self._on_current)
+        self._stay.timeout.connect(self._on_stayed)
         self.table.entry_chosen.connect(self._on_chosen)
         self._bench.ions.told.connect(self._on_told)
         self._bench.ions.landed.connect(self._on_landed)
@@ -170,6 +174,7 @@ class MetaboliteTab(QWidget):
         chosen = frozenset(verdict for verdict, chip in self.chips.items() if chip.isChecked())
         self._say("")
         self.table.choose(self.field.text(), chosen)
+        self._stay.stop()
         if not self.table.currentIndex().isValid():
             self.details.show_entry(None)
         self._show_words()
@@ -216,7 +221,18 @@ class MetaboliteTab(QWidget):
         if image is not None and not np.any(image > 0):
             self._say(f"In no pixel: m/z {window.mz:.4f} ± {window.tolerance:g} {window.unit}")
 
+    def _on_current(self, entry: Entry) -> None:
+        self.details.show_entry(entry)
+        self._stay.start()
+
+    def _on_stayed(self) -> None:
+        """Choose the row in which the keyboard has stayed; a heading that has no image only folds."""
+        entry: Entry | None = self.table.currentIndex().data(ENTRY_ROLE)
+        if entry is not None and entry.channel:
+            self._on_chosen(entry)
+
     def _on_chosen(self, entry: Entry) -> None:
+        self._stay.stop()
         self.details.show_entry(entry)
         self._say("")
         if entry.channel:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-GAP_PX, STEP_PX, N_STEPS = 8.0, 7.0, 12
+GAP_PX, STEP_PX, N_STEPS = 8.0, 6.0, 16
 """Between a point and its name, between the heights that are tried, and how many are. Our own choice."""
-POINT_PX = 5.0
-"""Half of what a name leaves free around a point."""
-
 
 def place_names(
-    at: NDArray[np.float64], sizes: NDArray[np.float64], points: NDArray[np.float64], room: tuple[float, float]
+    at: NDArray[np.float64], sizes: NDArray[np.float64], taken: NDArray[np.float64], room: tuple[float, float]
 ) -> list[tuple[float, float] | None]:
     """Return where the names of some points stand; None for a name that finds no free place.
 
@@ -20,7 +17,7 @@ def place_names(
     ----------
     at : the points to name, shape (n, 2), in pixels; the first is placed first
     sizes : width and height of their names, shape (n, 2), in pixels
-    points : all points, which no name may cover, shape (m, 2), in pixels
+    taken : left, top, right and bottom of what no name may cover, shape (m, 4), in pixels
     room : width and height of the plot, in pixels
 
     Returns
@@ -31,7 +28,6 @@ def place_names(
     -----
     Each name takes the free place nearest to its point, of those to the right, to the left, above and below.
     """
-    taken = np.concatenate([points - POINT_PX, points + POINT_PX], axis=1)
     placed: list[tuple[float, float] | None] = []
     for (x, y), (width, height) in zip(at, sizes, strict=True):
         found = None
@@ -57,7 +53,7 @@ def _places(x: float, y: float, width: float, height: float) -> list[tuple[float
         left, top = place
         return float(np.hypot(max(left - x, x - left - width, 0.0), max(top - y, y - top - height, 0.0)))
 
-    return sorted(places, key=away)
+    return sorted((place for place in places if away(place) > 0), key=away)  # never over its own point
 
 
 def _covers(box: tuple[float, float, float, float], taken: NDArray[np.float64]) -> bool:

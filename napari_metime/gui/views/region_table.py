@@ -14,7 +14,13 @@ from napari_metime.export.words import area_mm2
 from napari_metime.gui.layers.region_layer import region_colours
 from napari_metime.section import TissueRegions
 
-COLUMNS = ("", "Name", "mm²", "Pixels", "Top m/z")
+COLUMNS = {
+    "": "Colour and number of the label",
+    "Name": "Double-click a name to change it. Labels of one name are one region",
+    "mm²": "Area of its pixels",
+    "Pixels": "How many pixels it has",
+    "Top m/z": "The ion that it has most of, compared with the rest of the tissue",
+}
 NAME = 1
 ROW_HEIGHT, MAX_ROWS_SHOWN = 28, 8
 
@@ -26,7 +32,9 @@ class RegionTable(QTableWidget):
         super().__init__(0, len(COLUMNS))
         self._labels: NDArray[np.int32] | None = None
         self._n_pixels: NDArray[np.intp] = np.empty(0, dtype=np.intp)
-        self.setHorizontalHeaderLabels(COLUMNS)
+        self.setHorizontalHeaderLabels(list(COLUMNS))
+        for column, about in enumerate(COLUMNS.values()):
+            self.horizontalHeaderItem(column).setToolTip(about)
         self.setAccessibleName("Regions of the tissue")
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_metime.export.plots import Plot
@@ -15,6 +15,7 @@ from napari_metime.gui.state.regions import region_names
 from napari_metime.gui.views.plots import SaveButton
 from napari_metime.gui.views.spectrum_plot import MEAN_COLOUR, OVERLAY_COLOUR, SpectrumPlot, Window
 from napari_metime.gui.widgets.colours import SLOT_COLOURS
+from napari_metime.gui.widgets.eliding_combo import ElidingCombo
 from napari_metime.section import ChannelSet
 
 
@@ -32,12 +33,9 @@ class SpectrumTab(QWidget):
         self.reading.setProperty("look", "dim")
         self.reading.hide()
         self.problem.setProperty("look", "error")
-        self.compare = QComboBox()
+        self.compare = ElidingCombo("Compare with a region", 10)
         self.compare.setPlaceholderText("compare with…")
         self.compare.setToolTip("Show the mean spectrum of a region over that of the section; or click a pixel")
-        self.compare.setAccessibleName("Compare with a region")
-        self.compare.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.compare.setMinimumContentsLength(10)
         self.save = SaveButton(self.shown_plot)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 2)
@@ -62,7 +60,8 @@ class SpectrumTab(QWidget):
         self.overlay_title.setText(spectra.overlay_title)
         self.overlay_title.setToolTip(spectra.overlay_title)
         self.mean_swatch.setVisible(bool(spectra.mean_title))
-        self.overlay_swatch.setVisible(bool(spectra.overlay_title))
+        for widget in (self.overlay_swatch, self.overlay_title):  # an empty one would take half of the line
+            widget.setVisible(bool(spectra.overlay_title))
         self.say(spectra.problem)
         if spectra.region not in [self.compare.itemData(i) for i in range(self.compare.count())]:
             self.compare.setCurrentIndex(-1)

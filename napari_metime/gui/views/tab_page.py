@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_metime.gui.running.words import STEP_NAMES, stale_in_words
-from napari_metime.gui.state.chain import Step, number
+from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.session import Session
+from napari_metime.gui.views.metabolite_tab import NO_FILE
 
 EMPTY = {
     "Spectrum": "The mean spectrum of the section comes here with step 1, which opens a file.",
     "Calibration": "How far the lock masses lay from their true m/z, before and after, comes here with step 1, where "
     "it recalibrates the file (More settings, Recalibrate).",
-    "Metabolites": "",  # the tab has words of its own
+    "Metabolites": NO_FILE,
     "Niches": "The cold niches come here with step 6, a row each: how large, how cold and how sure.",
     "Gradient": "How cells and metabolites change from inside a niche to outside, and across the tumour margin, comes "
     "here with step 6.",
@@ -38,9 +39,13 @@ class TabPage(QWidget):
         super().__init__()
         self.step = STEP_OF[name]
         self.stale = QElidingLabel()
-        self.stale.setProperty("look", "stale")
-        self.stale.setContentsMargins(8, 3, 8, 3)
-        self.stale.hide()
+        self.stale.setProperty("look", "warning")
+        self._banner = QFrame()
+        self._banner.setProperty("look", "stale")
+        self._banner.hide()
+        row = QHBoxLayout(self._banner)
+        row.setContentsMargins(8, 3, 8, 3)
+        row.addWidget(self.stale)
         words = QLabel(EMPTY[name])
         words.setProperty("look", "dim")
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -51,7 +56,7 @@ class TabPage(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        box.addWidget(self.stale)
+        box.addWidget(self._banner)
         box.addWidget(self._stack, 1)
 
     def put(self, view: QWidget) -> None:
@@ -62,7 +67,7 @@ class TabPage(QWidget):
         """Show what was put here, or the words."""
         self._stack.setCurrentIndex(int(is_there))
 
-    def currentWidget(self) -> QWidget:
+    def currentWidget(self) -> QWidget | None:
         """Return what is shown."""
         return self._stack.currentWidget()
 
@@ -72,7 +77,8 @@ class TabPage(QWidget):
         if words != self.stale.text():
             self.stale.setText(words)
             self.stale.setToolTip(words)
-            self.stale.setVisible(bool(words))
+            self._banner.setFixedHeight(self.stale.fontMetrics().height() + 10)  # in the letters of the theme
+            self._banner.setVisible(bool(words))
 
 
 def out_of_date_in_words(session: Session, step: Step) -> str:
@@ -84,5 +90,5 @@ def out_of_date_in_words(session: Session, step: Step) -> str:
     if not why:
         return ""
     for own in ("run it again", "run this step again"):
-        why = why.replace(own, f"run step {number(step)}, {STEP_NAMES[step]}, again")
+        why = why.replace(own, f"run {STEP_NAMES[step]} again")
     return f"Out of date: {why[0].lower()}{why[1:]}"

@@ -37,8 +37,12 @@ def _found_of(found: Any, expected: Any) -> str:
 
 
 def _rate(value: Any, low: Any, high: Any) -> str:
-    limits = f" ({number(low)}–{number(high)})" if is_known(low) and is_known(high) else ""
-    return f"{number(value)}{limits}"
+    limits = f" ({_times(low)}–{_times(high)})" if is_known(low) and is_known(high) else ""
+    return f"{_times(value)}{limits}"
+
+
+def _times(value: Any) -> str:
+    return ratio(value) if is_known(value) and 0.01 <= value < 10 else number(value)
 
 
 def _r(value: Any, status: Any) -> str:
@@ -76,7 +80,7 @@ REGION_COLUMNS = (
     Column("area_um2", "Area\n(mm²)", area_mm2, "Of the pixels of the region; copied in µm²"),
     Column(
         "n_effector",
-        "Effectors\nfound / expected",
+        "Effectors\n/ expected",
         _found_of,
         "Effector cells in the region, and how many the cells there lead one to expect",
         ("expected_effector",),
@@ -156,15 +160,15 @@ def association_columns(colours: Mapping[str, str]) -> tuple[Column, ...]:
         Column("r_partial", "Partial r", _r, R_HELP, ("status",)),
         Column("q", "q", p_value, "The larger of the two p, corrected for the number of channels (Benjamini-Hochberg)"),
         Column("r_low", "95 % interval", _limits, "Of the partial r, by the effective sample", ("r_high",)),
-        Column("axis", "Axis", _text, "Metabolic programme"),
+        Column("axis", "Axis", _text, "Metabolic axis"),
         Column("status", "Tested", _status, "Whether it could be tested"),
         Column("reason", "Why not, or how", _text, "Why it was not tested, or what to mind"),
         Column("kind", "Kind", _text, "Ion, ratio, axis score or another image"),
-        Column("ess", "Effective\nsample", count, "How many independent pixels the maps are worth"),
+        Column("ess", "Effective sample", count, "How many independent pixels the maps are worth"),
         Column("p_shift", "p, shifts", p_value, "By shifting one map over the other at random"),
         Column("p_modified_t", "p, modified t", p_value, "Clifford-Richardson-Hémon and Dutilleul: the screen"),
         Column("r", "r", signed, "Correlation with coldness, nothing taken out"),
-        Column("peak_shift_um", "Peak at\n(µm)", number, "The shift at which it correlates most; 0 if well aligned"),
+        Column("peak_shift_um", "Peak at (µm)", number, "The shift at which it correlates most; 0 if well aligned"),
     )
 
 

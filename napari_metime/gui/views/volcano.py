@@ -14,7 +14,7 @@ from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 from superqt import QFlowLayout
 
-from napari_metime.export.plots import CALLED_Q, LEAST_Q
+from napari_metime.export.plots import CALLED_Q, LEAST_Q, OTHER_AXES
 from napari_metime.gui.layers.legend import Swatch
 from napari_metime.gui.views.association_plots import QUIET, channel_words, short, tone
 from napari_metime.gui.views.naming import place_names
@@ -23,11 +23,13 @@ from napari_metime.gui.widgets.style import ACCENT
 from napari_metime.section import label_of
 
 SYMBOLS = {"ion": "o", "ratio": "s", "axis": "star", "image": "t"}
-SIGNS = {"ion": "● ion", "ratio": "■ ratio", "axis": "★ axis score", "image": "▲ image"}
-N_NAMED = 8
-"""Channels that are named, the surest first. Our own choice."""
-ACROSS = "← less   where it is cold   more →   (partial r)"
-UP = "surer →   (−log₁₀ q)"
+SIGNS = {"ion": "● ion", "ratio": "■ ratio", "axis": "★ score", "image": "▲ image"}
+POINT_PX, LINE_WORDS_PX = 5.0, (58.0, 20.0)
+"""What names leave free: half of it around a point, width and height of the words below the line."""
+N_AT_LEAST, N_NAMED = 5, 8
+"""Channels that are named, the surest first: these at least, and so many of those that are called. Our own choice."""
+ACROSS = "less ← where cold → more (partial r)"
+UP = "surer → −log₁₀ q"
 HELP = (
     "Each point is a channel. To the right: there is more of it where it is cold; to the left: less. The higher, the "
     "surer: above the dashed line q is below 0.05. q is the p corrected for the number of channels."
@@ -67,7 +69,9 @@ class Volcano:
         names = tested["channel"].astype(str).tolist()
         known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
         self._at = {names[i]: (float(x[i]), float(y[i])) for i in known}
-        self._surest = sorted(self._at, key=lambda name: (-self._at[name][1], -abs(self._at[name][0])))[:N_NAMED]
+        self._surest = sorted(self._at, key=lambda name: (-self._at[name][1], -abs(self._at[name][0])))
+        n_called = sum(y >= -np.log10(CALLED_Q) for _, y in self._at.values())
+        self._surest = self._surest[: min(max(n_called, N_AT_LEAST), N_NAMED)]
         rows = tested.iloc[known]
         kinds, axes = rows["kind"].tolist(), rows["axis"].tolist()
         brushes = {axis: pg.mkBrush(tone(axis, colours)) for axis in dict.fromkeys(axes)}
@@ -80,8 +84,8 @@ class Volcano:
         top = max([2.0, *(b for _, b in self._at.values())])
         self._chosen = ""
         self.ring.setData([])
-        self.plot.setXRange(-1.2 * reach, 1.2 * reach, padding=0)
-        self.plot.setYRange(-0.07 * top, 1.3 * top, padding=0)
+        across, up = (-1.2 * reach, 1.2 * reach), (-0.07 * top, 1.3 * top)
+        self.plot.setRange(xRange=across, yRange=up, padding=0, disableAutoRange=True)
         self._place()
 
     def mark(self, name: str) -> None:
@@ -105,7 +109,15 @@ class Volcano:
         at_px = {name: view.mapFromView(QPointF(*place)) for name, place in self._at.items()}
         points = np.array([(at.x(), at.y()) for at in at_px.values()]).reshape(-1, 2)
         wanted = np.array([(at_px[name].x(), at_px[name].y()) for name in named]).reshape(-1, 2)
-        places = place_names(wanted, sizes, points, (view.width(), view.height()))
+        line = view.mapFromView(QPointF(0.0, -np.log10(CALLED_Q))).y()
+        words = np.array([[0.0, line, 0.02 * view.width() + LINE_WORDS_PX[0], line + LINE_WORDS_PX[1]]])
+        taken = np.vstack([np.concatenate([points - POINT_PX, points + POINT_PX], axis=1), words])
+        room = (view.width(), view.height())
+        places = place_names(wanted, sizes, taken, room)
+        n_placed = sum(place is not None for place in places)
+        if n_placed < min(N_AT_LEAST, len(named)):  # points lie everywhere: only the names are kept apart
+            places = place_names(wanted[:N_AT_LEAST], sizes[:N_AT_LEAST], words, room)
+            places += [None] * (len(named) - len(places))
         ends: list[tuple[float, float]] = []
         for item in self.names[len(named) :]:
             item.setVisible(False)
@@ -127,7 +139,7 @@ class AxisLegend(QWidget):
         super().__init__()
         self._box = QFlowLayout(self)
         self._box.setContentsMargins(2, 0, 2, 0)
-        self._box.setHorizontalSpacing(10)
+        self._box.setHorizontalSpacing(8)
         self._box.setVerticalSpacing(1)
 
     def show_axes(self, tested: pd.DataFrame, colours: Mapping[str, str]) -> None:
@@ -140,7 +152,7 @@ class AxisLegend(QWidget):
             if axis in axes:
                 self._box.addWidget(_entry(axis, tone(axis, colours).name()))
         if axes - set(colours):
-            self._box.addWidget(_entry("another or none", tone("", colours).name()))
+            self._box.addWidget(_entry(OTHER_AXES, tone("", colours).name()))
         kinds = [words for kind, words in SIGNS.items() if kind in set(tested["kind"])]
         if len(kinds) > 1:
             self._box.addWidget(_words("   ".join(kinds)))

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QTableWidg
 
 from napari_metime.gui.widgets.editors import ignore_wheel
 
-ROW_HEIGHT, MAX_WIDTH, MAX_COLUMNS, MAX_LETTERS = 20, 150, 200, 60
+ROW_HEIGHT, MAX_WIDTH, MAX_COLUMNS, MAX_LETTERS = 20, 92, 200, 60
 
 
 class ColumnEditor:

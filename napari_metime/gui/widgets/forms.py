@@ -101,9 +101,10 @@ class Form(QWidget):
         field = field_of(row.section, row.key)
         editor = _editor(row, field, lambda value: self._take(row, value))
         widget, label, line = editor.widget(), QLabel(row.label), grid.rowCount()
+        help_text = help_of(row, field)
         for each in (widget, label):
-            each.setToolTip(field.description or "")
-        (widget.focusProxy() or widget).setAccessibleDescription(field.description or "")
+            each.setToolTip(help_text)
+        (widget.focusProxy() or widget).setAccessibleDescription(help_text)
         name_control(label, widget)
         grid.addWidget(label, line, 0, Qt.AlignmentFlag.AlignTop if isinstance(editor, SeveralEditor) else NO_ALIGNMENT)
         grid.addWidget(widget, line, 1)
@@ -125,6 +126,19 @@ def field_of(section: str, key: str) -> FieldInfo:
         model: Any = next(m for m in models if hasattr(m, "model_fields"))
         field = model.model_fields[each]
     return field
+
+
+def help_of(row: Row, field: FieldInfo) -> str:
+    """Return what a setting does and what it is at first, with its unit."""
+    default, unit = field.default, unit_of(row.key)
+    words = {value: words for words, value in row.choices}
+    if default is None or field.is_required() or isinstance(default, tuple | dict):
+        return f"{field.description}."
+    if isinstance(default, bool):
+        first = "on" if default else "off"
+    else:
+        first = words.get(default, str(default) if not isinstance(default, float) else f"{default:g}")
+    return f"{field.description}. At first: {first}{f' {unit}' if unit and first[-1].isdigit() else ''}."
 
 
 def _value_of(session: Session, section: str, key: str) -> Any:

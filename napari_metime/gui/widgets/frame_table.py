@@ -9,15 +9,30 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QGuiApplication, QIcon, QKeyEvent, QKeySequence, QPainter, QPixmap
+from qtpy.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QIcon,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+)
 from qtpy.QtWidgets import QAbstractItemView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from napari_metime.export.tables import spreadsheet_text
 from napari_metime.export.words import is_known
 
-ROWS_MEASURED = 40
+ROWS_MEASURED = 20
 """Rows that a column is made wide enough for; more would keep the window waiting. Our own choice."""
-MAX_COLUMN_WIDTH, MARGIN = 260, 6
+MAX_COLUMN_WIDTH, MARGIN, SWATCH_ROOM, ARROW_ROOM = 260, 16, 16, 16
+LEAST_NAMES_WIDTH = 112
+"""In pixels: of a column and of names, beside its text, of a swatch before it, of the arrow that says how is sorted."""
+STAY_MS = 250
+"""How long the keyboard stays in a row of a table before what it shows is taken in hand. Our own choice."""
 MISSING_KEY = None
 """What a cell without a value is sorted by: it comes last, whichever way is sorted."""
 
@@ -86,7 +101,7 @@ class FrameModel(QAbstractTableModel):
         """Return text, sort value, alignment, letters or swatch of a cell."""
         column, row = self.columns[index.column()], index.row()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self._text(column, row)
+            return self.text(row, index.column())
         if role == Qt.ItemDataRole.UserRole:
             value = self._values[column.key][row]
             if column.key in self._numeric:
@@ -105,7 +120,9 @@ class FrameModel(QAbstractTableModel):
         """Whether a row sums the others up."""
         return row >= len(self.frame) - self.n_last
 
-    def _text(self, column: Column, row: int) -> str:
+    def text(self, row: int, column_number: int) -> str:
+        """Return what is written in a cell."""
+        column = self.columns[column_number]
         values = self._cell(column, row)
         if column.missing and pd.isna(values[0]) and not self.is_last(row):
             return column.missing
@@ -126,7 +143,7 @@ class FrameModel(QAbstractTableModel):
 
     def text_of(self, row: int) -> str:
         """Return what is written in a row, in lower case."""
-        return " ".join(self._text(column, row) for column in self.columns).lower()
+        return " ".join(self.text(row, i) for i in range(len(self.columns))).lower()
 
     def _alignment(self, column: Column) -> Qt.AlignmentFlag:
         side = Qt.AlignmentFlag.AlignRight if column.key in self._numeric else Qt.AlignmentFlag.AlignLeft
@@ -214,6 +231,10 @@ class FrameView(QTableView):
         super().__init__()
         self.frame_model = FrameModel()
         self.shown = FrameFilter()
+        self._is_choosing = False
+        self._sorted_by = -1
+        self.beside_names = self._names_width = 0
+        """Room that names in the first column leave for what must be in sight beside them, in pixels; 0 for none."""
         self.shown.setSourceModel(self.frame_model)
         self.setModel(self.shown)
         self.setSortingEnabled(True)
@@ -221,7 +242,7 @@ class FrameView(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.horizontalHeader().setResizeContentsPrecision(ROWS_MEASURED)
+        self.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(26)
         self.setShowGrid(False)
@@ -240,10 +261,48 @@ class FrameView(QTableView):
     def show_frame(self, frame: pd.DataFrame, columns: Sequence[Column], n_last: int = 0) -> None:
         """Show another frame, whose last rows may sum the others up."""
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self._sorted_by = -1
         self.frame_model.show(frame, columns, n_last)
-        self.resizeColumnsToContents()
-        for i in range(self.frame_model.columnCount()):
-            self.setColumnWidth(i, min(self.columnWidth(i) + MARGIN, MAX_COLUMN_WIDTH))
+        self._fit_columns()
+
+    def choose(self, text: str, wanted: tuple[str, str] | None) -> None:
+        """Show the rows that are searched for; which one is the current one is nobody's choice meanwhile."""
+        self._is_choosing = True
+        self.shown.choose(text, wanted)
+        self._is_choosing = False
+
+    def _fit_columns(self) -> None:
+        """Make each column as wide as its header and its first texts; Qt leaves room for an arrow in each."""
+        font = self.font()
+        texts = QFontMetrics(font)
+        font.setBold(True)
+        bold, model = QFontMetrics(font), self.frame_model
+        rows = range(min(len(model.frame), ROWS_MEASURED))
+        for i, column in enumerate(model.columns):
+            head = max(bold.horizontalAdvance(line) for line in column.header.split("\n"))
+            longest = max((model.text(row, i) for row in rows), key=len, default="")
+            body = texts.horizontalAdvance(longest) + (SWATCH_ROOM if column.colour is not None else 0)
+            self.setColumnWidth(i, min(max(head, body) + MARGIN, MAX_COLUMN_WIDTH))
+        self._names_width = self.columnWidth(0) if model.columns else 0
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        """Let the names in the first column leave room for the numbers that must be in sight beside them."""
+        if self.beside_names and self._names_width:
+            room = max(self.viewport().width() - self.beside_names, LEAST_NAMES_WIDTH)
+            self.setColumnWidth(0, min(self._names_width, room))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show names in full where there is room."""
+        super().resizeEvent(event)
+        self._fit_names()
+
+    def _on_sorted(self, column: int, _: Qt.SortOrder) -> None:
+        """Leave room for the arrow above the column by which the rows are sorted."""
+        for i, wider in ((self._sorted_by, -ARROW_ROOM), (column, ARROW_ROOM)):
+            if 0 <= i < self.frame_model.columnCount():
+                self.setColumnWidth(i, self.columnWidth(i) + wider)
+        self._sorted_by = column
 
     def select(self, row: int) -> None:
         """Select a row of the data frame without choosing it; nothing where it is filtered away."""
@@ -300,7 +359,7 @@ class FrameView(QTableView):
         menu.exec(self.viewport().mapToGlobal(place))
 
     def _on_current(self, index: QModelIndex) -> None:
-        if index.isValid():
+        if index.isValid() and not self._is_choosing:
             self.row_current.emit(self.shown.mapToSource(index).row())
 
     def _on_index(self, index: QModelIndex) -> None:

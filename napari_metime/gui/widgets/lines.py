@@ -27,6 +27,10 @@ class UnitLine(QLineEdit):
 class PathLine(QLineEdit):
     """A path, of which the name of the file is shown while nobody types: its end is what tells it from others."""
 
+    def said(self, room_px: int) -> str:
+        """Return the name of the file as it fits into some room."""
+        return self.fontMetrics().elidedText(Path(self.text()).name, Qt.TextElideMode.ElideMiddle, room_px)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the name, its middle left out where the line is too narrow."""
         if self.hasFocus() or not self.text():
@@ -37,12 +41,9 @@ class PathLine(QLineEdit):
         painter, style = QPainter(self), self.style()
         style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelLineEdit, option, painter, self)
         room = style.subElementRect(QStyle.SubElement.SE_LineEditContents, option, self).adjusted(2, 0, -2, 0)
-        words = option.fontMetrics.elidedText(
-            Path(self.text()).name, Qt.TextElideMode.ElideMiddle, room.width()
-        )
-        style.drawItemText(
-            painter, room, Qt.AlignmentFlag.AlignVCenter, option.palette, self.isEnabled(), words, QPalette.ColorRole.Text
-        )
+        words = self.said(room.width())
+        where, role = Qt.AlignmentFlag.AlignVCenter, QPalette.ColorRole.Text
+        style.drawItemText(painter, room, where, option.palette, self.isEnabled(), words, role)
         painter.end()
 
 

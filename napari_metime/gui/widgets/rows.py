@@ -22,8 +22,8 @@ ARROW = QSize(10, 10)
 """Of a fold, so small that its words begin near where those of the rows do."""
 
 
-def labelled(words: str, widget: QWidget) -> QWidget:
-    """Return a widget behind its label, in line with the rows of a form."""
+def labelled(words: str, widget: QWidget, about: str = "") -> QWidget:
+    """Return a widget behind its label, in line with the rows of a form; ``about`` says what it is for."""
     whole = QWidget()
     whole.setProperty("look", "body")
     grid = QGridLayout(whole)
@@ -33,6 +33,9 @@ def labelled(words: str, widget: QWidget) -> QWidget:
     grid.setColumnStretch(1, 1)
     label = QLabel(words)
     name_control(label, widget)
+    if about:
+        whole.setToolTip(about)
+        (widget.focusProxy() or widget).setAccessibleDescription(about)
     grid.addWidget(label, 0, 0)
     grid.addWidget(widget, 0, 1)
     return whole

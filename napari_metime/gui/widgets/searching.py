@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
@@ -16,6 +16,9 @@ class TableSearch(QWidget):
     ----------
     only : words of the box, and the column and value of the rows that it leaves
     """
+
+    chosen = Signal()
+    """Other rows may be shown now."""
 
     def __init__(self, table: FrameView, placeholder: str, *, only: tuple[str, str, str]) -> None:
         super().__init__()
@@ -52,4 +55,5 @@ class TableSearch(QWidget):
 
     def _choose(self) -> None:
         wanted = (self._wanted[0], self._wanted[1]) if self.only.isChecked() else None
-        self._table.shown.choose(self.field.text(), wanted)
+        self._table.choose(self.field.text(), wanted)
+        self.chosen.emit()

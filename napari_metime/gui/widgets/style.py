@@ -12,10 +12,14 @@ STALE = "#E3B617"
 ERROR = "#FF8C7E"
 
 
+def is_dark(theme_id: str) -> bool:
+    """Whether one of napari's themes has a dark ground."""
+    return bool(get_theme(theme_id).type == "dark")
+
+
 def colours_of(theme_id: str) -> dict[str, str]:
     """Return our colours in one of napari's themes, by what they are for."""
-    theme = get_theme(theme_id)
-    dark = theme.type == "dark"
+    theme, dark = get_theme(theme_id), is_dark(theme_id)
     return {
         "background": theme.background.as_hex("long"),
         "card": theme.foreground.as_hex("long"),
@@ -64,7 +68,7 @@ _SHEET = """
 #metime QLabel[look="legend"] { color: @dim@; font-size: 8pt; }
 #metime QLabel[look="warning"] { color: @stale@; }
 #metime QLabel[look="error"] { color: @error@; }
-#metime QLabel[look="stale"] { color: @on_stale@; background: @stale@; border-radius: 3px; }
+#metime QFrame[look="stale"] { background: @card@; border: 1px solid @stale@; border-radius: 3px; }
 #metime QFrame[look="step"] { background: @card@; border-radius: 5px; border: 1px solid @card@; }
 #metime QFrame[look="step"][open="true"] { border: 1px solid @line@; }
 #metime QWidget[look="body"] { background: transparent; }
@@ -97,6 +101,7 @@ _SHEET = """
 #metime QPushButton[look="link"]:focus { border: 0px; border-bottom: 2px solid @link@; padding: 3px 0px; }
 #metime QPushButton[look="tight"]:focus { padding: 4px 6px; }
 #metime QPushButton[look="menu"]::menu-indicator { width: 0px; }
+#metime QToolButton[look="fold"] { margin-left: -7px; }
 #metime QFrame[look="question"] { background: @card@; border: 2px solid @stale@; border-radius: 5px; }
 #metime QCheckBox:focus, #metime QToolButton:focus { border: 2px solid @link@; border-radius: 3px; }
 #metime QCheckBox, #metime QToolButton { border: 2px solid transparent; }
@@ -110,7 +115,7 @@ _SHEET = """
 #metime QToolButton[look="chip"]:hover { color: @text@; }
 #metime QLineEdit, #metime QComboBox, #metime QAbstractSpinBox { background: @background@; border: 1px solid @line@;
   border-radius: 3px; padding: 3px 6px; min-height: 18px; }
-#metime QComboBox[look="asks"] { border: 1px solid @stale@; }
+#metime QComboBox[look="asks"], #metime QLineEdit[look="asks"] { border: 1px solid @stale@; }
 #metime QLineEdit { placeholder-text-color: @dim@; }
 #metime QLineEdit:focus, #metime QComboBox:focus, #metime QAbstractSpinBox:focus { border: 2px solid @link@;
   padding: 2px 5px; }
