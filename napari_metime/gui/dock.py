@@ -28,11 +28,12 @@ from napari_metime.gui.panels.niches import NichesPanel
 from napari_metime.gui.panels.step_panel import StepPanel
 from napari_metime.gui.panels.tissue import TissuePanel
 from napari_metime.gui.running.bench import Bench, bench_of
+from napari_metime.gui.running.in_turn import InTurn
 from napari_metime.gui.state.chain import STEPS, Step
 from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
 from napari_metime.gui.widgets.later import later
-from napari_metime.gui.widgets.style import dress
+from napari_metime.gui.widgets.style import style_sheet
 from napari_metime.gui.widgets.tab_order import order_tab_by_sight
 
 if TYPE_CHECKING:
@@ -80,14 +81,21 @@ class StepperDock(DockedWidget):
         self._seeing = QTimer(self, singleShot=True, interval=0)
         self._seeing.timeout.connect(self.legend.refresh)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._in_turn = InTurn(self)
         self._build()
         self._connect(self.bench)
-        dress(self, self.bench.viewer.theme)
+        for piece in self._pieces:
+            piece.setStyleSheet(style_sheet(self.bench.viewer.theme))
         self.bench.microscope.follow()
         add_keys(self)
         order_tab_by_sight(self)
         self.open_step("data")
         self.refresh("all")
+
+    @property
+    def _pieces(self) -> tuple[QWidget, ...]:
+        """What has a style sheet each."""
+        return self.head, *self.panels.values(), self.legend
 
     @property
     def open_panel(self) -> StepPanel | None:
@@ -249,7 +257,9 @@ class StepperDock(DockedWidget):
             self._seeing.start()
 
     def _on_theme(self) -> None:
-        dress(self, self.bench.viewer.theme)
+        # All at once keep the window for longer than a person notices.
+        for number, piece in enumerate(self._pieces):
+            self._in_turn.put(f"theme {number}", partial(piece.setStyleSheet, style_sheet(self.bench.viewer.theme)))
         layers.follow_theme(self.bench.viewer)
 
 

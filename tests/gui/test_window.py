@@ -348,8 +348,9 @@ def test_gradients_are_across_the_niche_or_across_the_margin(finished):
 def test_the_dock_follows_the_theme_and_fits_a_small_window(finished, viewer, qtbot):
     dock, lower = finished
     viewer.theme = "light"
+    dim = colours_of("light")["dim"]
     for label in (dock.open_panel.about, lower.reading):
-        assert label.palette().color(label.foregroundRole()).name().upper() == colours_of("light")["dim"]
+        qtbot.waitUntil(lambda label=label: label.palette().color(label.foregroundRole()).name().upper() == dim)
     qtbot.waitUntil(lambda: "theme" not in lower._in_turn)
     for plot in (lower.spectrum.plot.plot, lower.calibration.plot, lower.gradients.plot):
         assert plot.backgroundBrush().color().lightness() > 200

@@ -32,7 +32,7 @@ from napari_metime.gui.views.plots import PlotSaver, follow_theme
 from napari_metime.gui.views.spectrum_tab import SpectrumTab
 from napari_metime.gui.views.tab_page import EMPTY, TabPage
 from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
-from napari_metime.gui.widgets.style import dress
+from napari_metime.gui.widgets.style import style_sheet
 from napari_metime.section import ChannelSet, NicheResult, label_of
 
 LATER: dict[str, Callable[[Bench], QWidget]] = {
@@ -76,7 +76,7 @@ class LowerDock(DockedWidget):
         self._cell: int | None = None
         """The cell that was clicked last, by its row of cells.csv."""
         self._lay_out()
-        dress(self, bench.viewer.theme)
+        self.setStyleSheet(style_sheet(bench.viewer.theme))
         self._colour_plots("Spectrum")
         self._connect(bench)
         bench.spectra.resume()
@@ -382,7 +382,7 @@ class LowerDock(DockedWidget):
         self.log.appendPlainText(in_the_window(text))
 
     def _on_theme(self) -> None:
-        dress(self, self.bench.viewer.theme)
+        self.setStyleSheet(style_sheet(self.bench.viewer.theme))
         self._in_turn.put("theme", lambda: self._colour_plots("Spectrum", *self._views))
 
     def _colour_plots(self, *names: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from napari.utils.theme import available_themes, get_theme
-from qtpy.QtWidgets import QWidget
+from napari.utils.theme import get_theme
 
 ACCENT = "#3F69CC"
 LINK = "#8CADF5"
@@ -42,23 +41,11 @@ def colours_of(theme_id: str) -> dict[str, str]:
 
 
 def style_sheet(theme_id: str) -> str:
-    """Return the rules of our docks for one of napari's themes; they hold where a dock says that it is in it."""
-    sheet = _SHEET.replace("#metime", f'#metime[theme="{theme_id}"]')
+    """Return the rules of our docks for one of napari's themes."""
+    sheet = _SHEET
     for name, colour in colours_of(theme_id).items():
         sheet = sheet.replace(f"@{name}@", colour)
     return sheet
-
-
-def dress(dock: QWidget, theme_id: str) -> None:
-    """Give a dock the look of one of napari's themes.
-
-    The rules of all themes stand in its style sheet, and a property says which hold. napari has Qt style every widget
-    of its window anew with a theme, ours among them; another text of our sheet would have that done twice.
-    """
-    dock.setProperty("theme", theme_id)
-    if style_sheet(theme_id) not in dock.styleSheet():
-        themes = dict.fromkeys((*available_themes(), theme_id))
-        dock.setStyleSheet("".join(style_sheet(each) for each in themes))
 
 
 _SHEET = """
