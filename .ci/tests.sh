@@ -20,6 +20,6 @@ pyqt6() {
 rest() { "$python" -m pytest --ignore=tests/gui; }
 
 case "${1:-}" in
-window | pyqt6 | rest) "$1" 2>&1 | while IFS= read -r line; do printf '%-6s | %s\n' "$1" "$line"; done ;;
+window | pyqt6 | rest) "$1" 2>&1 | while IFS= read -r line || [ -n "$line" ]; do printf '%-6s | %s\n' "$1" "$line"; done ;;
 *) echo "expected window, pyqt6 or rest, found '${1:-}'" >&2 && exit 2 ;;
 esac

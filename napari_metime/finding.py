@@ -129,7 +129,8 @@ def find_niches(
     )
     scored = describe_scores(dataset.grid, tissue, channels, described, section_id=section_id, seed=seed)
     held = hypothesis_rows(channels, scored, section_id=section_id, cutoffs=hypotheses.cutoffs)
-    told = (*told, *told_of_domain(niches.domain), *unused_cutoffs(hypotheses.cutoffs))
+    told += told_of_domain(niches, found.domain, here, dataset.grid.pixel_area_um2)
+    told += unused_cutoffs(hypotheses.cutoffs)
     return replace(scored, hypotheses=held, warnings=(*told, *scored.warnings))
 
 

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from napari_metime.errors import CellTableError, RecipeError, TissueError
 from napari_metime.ims import feature_images, read_area
 from napari_metime.placed_microscopy import PlacedMicroscopy
-from napari_metime.recipe import TissueRecipe, is_path, microscopy_channel, tissue_region
+from napari_metime.recipe import NichesRecipe, TissueRecipe, is_path, microscopy_channel, tissue_region
 from napari_metime.section import CellTable, Dataset, LeftOut, Progress, Tissue, TissueRegions, no_progress
 from napari_metime.tissue import find_tissue_mask, tissue_of_cells
+
+SMALL_DOMAIN_SHARE = 0.2
+"""Share of the tissue below which the user is told how little of it was searched. Our default: a niche that covers a
+tenth of the tissue, as many do, then lies outside the domain more often than in it."""
 
 
 def find_tissue(
@@ -110,14 +114,33 @@ def find_domain(
     return domain if name is None else _mask_by_channel(name, microscopy, "niches.domain")
 
 
-def told_of_domain(domain: str) -> tuple[str, ...]:
-    """Return what is to be said of a domain that ions have drawn; nothing of any other."""
-    region = tissue_region(domain)
-    if region is None:
+def told_of_domain(
+    niches: NichesRecipe, searched: NDArray[np.bool_], tissue: NDArray[np.bool_], pixel_um2: float
+) -> tuple[str, ...]:
+    """Return what is to be said of a domain that ions have drawn, or of which cells have made a small one.
+
+    What is found in a small part of the tissue says nothing of the rest. Any other that was drawn is as it was meant.
+
+    Parameters
+    ----------
+    searched, tissue : ndarray of shape (rows, cols), bool
+    """
+    domain, region = niches.domain, tissue_region(niches.domain)
+    if region is not None:
+        return (
+            f"Niches were looked for in {region:.60}, a region found by its spectra: ions decided where it ends. Where "
+            "the ions that differ are those that coldness is asked about, give its surroundings the same name.",
+        )
+    share = searched.sum() / tissue.sum()
+    if domain not in ("tumor_bed", "tissue") or share >= SMALL_DOMAIN_SHARE:
         return ()
+    area, whole = (mask.sum() * pixel_um2 / 1e6 for mask in (searched, tissue))
+    told = f"{area:,.2f} of {whole:,.2f} mm² of tissue ({100 * share:.0f} %): niches were looked for only there."
+    if domain == "tissue":
+        return (f"Cells lie on {told} If they should lie elsewhere, check cells.unit, cells.pixel_size_um and align.",)
     return (
-        f"Niches were looked for in {region:.60}, a region found by its spectra: ions decided where it ends. Where the "
-        "ions that differ are those that coldness is asked about, give its surroundings the same name.",
+        f"The tumour bed is {told} It is where at least {100 * niches.min_tumor_fraction:.0f} % of the cells are "
+        "tumour; set niches.domain: tissue, or lower niches.min_tumor_fraction, to look in more of it.",
     )
 
 

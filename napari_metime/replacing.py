@@ -87,14 +87,15 @@ def wait_for_disk(path: Path) -> None:
     is_folder = path.is_dir()
     if is_folder and os.name == "nt":  # there no folder can be opened; NTFS keeps its names by a journal
         return
-    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
-        os.fsync(handle)
+        handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     except OSError:
-        if not is_folder:  # of a folder not every network disk can be asked that
+        if not is_folder:  # of a folder not every disk can be asked that, nor by everybody who may write in it
             raise
-    finally:
-        os.close(handle)
 
 
 @contextmanager

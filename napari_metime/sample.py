@@ -19,7 +19,7 @@ def sample_recipe(*, on_progress: Progress = no_progress) -> Path:
     plan = SectionPlan()
     # The plan too: between releases the version stays while the plan may change.
     key = hashlib.sha256(repr(plan).encode()).hexdigest()[:8]
-    folder = user_cache_path("napari-metime") / f"section-{__version__}-{key}"
+    folder = _cache() / f"section-{__version__}-{key}"
     recipe = folder / "recipe.yaml"
     if all((folder / name).is_file() for name in ("recipe.yaml", "section.imzML", "section.ibd", "cells.csv")):
         return recipe
@@ -30,3 +30,12 @@ def sample_recipe(*, on_progress: Progress = no_progress) -> Path:
         if recipe.is_file():  # another process was faster
             return recipe
         raise
+
+
+def is_sample(path: Path) -> bool:
+    """Whether a file lies where built-in sections are simulated, and nobody would look for results."""
+    return path.is_relative_to(_cache())
+
+
+def _cache() -> Path:
+    return user_cache_path("napari-metime")

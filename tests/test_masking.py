@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_metime.errors import MissingFileError, RecipeError, TissueError
-from napari_metime.masking import find_left_out, leave_out
+from napari_metime.masking import find_left_out, leave_out, told_of_domain
 from napari_metime.niches import describe_niches
 from napari_metime.pipeline import align_cells, find_niches, find_tissue, open_dataset, read_cells, run
 from napari_metime.recipe import MicroscopyRecipe, NichesRecipe, Recipe, TissueRecipe, load_recipe
@@ -50,6 +50,18 @@ def with_hole(recipe: Recipe, hole: np.ndarray, tmp_path_factory: pytest.TempPat
 
 def _microscopy(sample_section: Path, **channels: int) -> MicroscopyRecipe:
     return MicroscopyRecipe(path=sample_section / "section" / "microscopy.ome.tif", channels=channels or {"PanCK": 1})
+
+
+def test_a_search_of_a_small_part_of_the_tissue_is_told() -> None:
+    """100 of 2,500 pixels of 20 µm are 0.04 of 1 mm², 4 %; a fifth, and what a person has drawn, is told nothing of."""
+    tissue, small = np.ones((50, 50), bool), np.arange(2500).reshape(50, 50) < 100
+    (told,) = told_of_domain(NichesRecipe(min_tumor_fraction=0.6), small, tissue, 400.0)
+    assert told.startswith("The tumour bed is 0.04 of 1.00 mm² of tissue (4 %): niches were looked for only there.")
+    assert "at least 60 % of the cells are tumour; set niches.domain: tissue, or lower" in told
+    (told,) = told_of_domain(NichesRecipe(domain="tissue"), small, tissue, 400.0)
+    assert told.startswith("Cells lie on 0.04 of 1.00 mm²")
+    assert told_of_domain(NichesRecipe(), np.arange(2500).reshape(50, 50) < 500, tissue, 400.0) == ()
+    assert told_of_domain(NichesRecipe(domain="drawn.geojson"), small, tissue, 400.0) == ()
 
 
 def test_what_was_left_out_is_in_nothing_that_is_found(with_hole: SectionResult, hole: np.ndarray) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from napari_metime.errors import OutputError
-from napari_metime.replacing import replaced_file, replaced_folder, replaced_pair
+from napari_metime.replacing import replaced_file, replaced_folder, replaced_pair, wait_for_disk
 
 
 def _old_folder(out: Path) -> Path:
@@ -106,6 +107,24 @@ def test_a_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
         new.write_text("new", encoding="utf-8")
     assert path.read_text(encoding="utf-8") == "new"
     assert _names(tmp_path) == ["x.npy"]
+
+
+def test_a_folder_that_may_not_be_asked_whether_it_is_on_the_disk_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may write in a folder that one may not read."""
+    opened = os.open
+
+    def refuse(path: Path, *how: int, **more: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *how, **more)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "open", refuse)
+        wait_for_disk(tmp_path)
+        with pytest.raises(FileNotFoundError):
+            wait_for_disk(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("is_there", [False, True])

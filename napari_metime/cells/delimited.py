@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from napari_metime.errors import CellTableError, MissingFileError
 
 MAX_TABLE_BYTES = 16_000_000_000
 MAX_LINE_BYTES = 1_000_000
+MAX_GLANCE = 8_000_000
+"""Characters that a glance at the first rows reads at most."""
 BLOCK_BYTES = 8_000_000
 CHUNK_ROWS = 50_000
 DELIMITERS = ",\t;|"
@@ -129,17 +132,19 @@ def read_columns(table: Delimited, positions: Collection[int], *, text: Collecti
 
 
 def _first_rows(table: Delimited, n_rows: int) -> list[list[str]]:
+    with table.path.open(encoding=table.encoding, newline="") as file:
+        start = file.read(MAX_GLANCE)  # a quote that is never closed would have all of the file read
+    if len(start) == MAX_GLANCE:
+        start = start[: max(start.rfind("\n"), start.rfind("\r")) + 1]
     frame = pd.read_csv(
-        table.path,
+        StringIO(start),
         sep=table.delimiter,
-        encoding=table.encoding,
         header=None,
         skiprows=table.lines_before + 1,
         nrows=n_rows,
         dtype=str,
         keep_default_na=False,
         index_col=False,
-        compression=None,
     )
     found: list[list[str]] = frame.to_numpy(object).tolist()
     return found

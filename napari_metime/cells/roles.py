@@ -10,6 +10,11 @@ from napari_metime.errors import CellTableError
 from napari_metime.section import ROLES, Role
 
 NO_RULE = "no rule for its name"
+_NAMELESS = re.compile(
+    r"(?:all[-_ ])?others?|unknown|neg(?:ative)?|un(?:classified|assigned|defined|determined|identified|labell?ed)"
+    r"|indeterminate|none|null|n/?a|nan|rest|misc(?:ellaneous)?"
+)
+"""Names that programs give to cells that are of none of the types; the whole name, with "cells" or without."""
 _MARKER = r"(?:[a-z]+\d+[a-z]?|(?!pan-)[a-z]{3,})"
 # What a name says to be absent or beside proposes nothing: CD8-, CD3+CD8-CD4+, CD8neg, CD8: Negative, non-malignant,
 # normal epithelium. A hyphen before another word is none of that: CD8-T, CD8-positive, pan-CK.
@@ -80,6 +85,9 @@ def _proposal(name: str) -> tuple[Role, str]:
     found = _first_rule(_ABSENT.sub(" ", text))
     if found is not None:
         return found[0], f"its name holds {found[1]!r}"
+    whole = re.sub(r"[-_ ]*cells?$", "", text.strip(" ()<>[]"))
+    if _NAMELESS.fullmatch(whole):
+        return "other", f"its name says {whole!r}"
     absent = (match[0] for match in _ABSENT.finditer(text) if _first_rule(match[0]))
     told = next(absent, None)
     return "other", f"its name says {told!r}" if told else NO_RULE

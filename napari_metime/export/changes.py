@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_metime.export.words import (
+    FEW_PLACES,
+    LARGE_OWN_SHARE,
     MISSING,
     Row,
     interval,
@@ -21,10 +23,6 @@ from napari_metime.export.words import (
 
 MAX_NICHES = 6
 MAX_CHANNELS = 8
-FEW_PLACES = 199
-"""With fewer other places the smallest p is above 0.005, and a q over some channels hardly below 0.05. Our choice."""
-LARGE_OWN_SHARE = 1 / 3
-"""A niche that is more of its own matched tissue is told to be hard to tell from it. Our own choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +48,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NicheChanges:
-    """The channels of one niche with the largest differences, largest first; ``note``: what the matched q rests on."""
+    """The channels of one niche with the largest differences, largest first.
+
+    Parameters
+    ----------
+    note : what the matched q rests on
+    reach : the difference at place 98, the same for all niches
+    """
 
     region_id: str
     changes: Sequence[Change]
     note: str
+    reach: float
 
     @property
     def is_matched(self) -> bool:
@@ -73,7 +78,7 @@ def channel_changes(niches: Sequence[Row], is_logarithmic: Mapping[str, bool]) -
     top = [(row, _largest(row, is_logarithmic)) for row in niches[:MAX_NICHES]]
     reach = max((_reach(row, name) for row, names in top for name in names), default=1.0) or 1.0
     return [
-        NicheChanges(str(row["region_id"]), _changes(row, names, is_logarithmic, reach), matched_note(row))
+        NicheChanges(str(row["region_id"]), _changes(row, names, is_logarithmic, reach), matched_note(row), reach)
         for row, names in top
         if names
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +29,8 @@ from napari_metime.export.drawing import (
     sheet,
     wrapped,
 )
-from napari_metime.export.maps import niche_figure, overview_figure, view_of_niche, view_of_section
-from napari_metime.export.words import Row, is_known, leading_channels, name_of, p_value
+from napari_metime.export.maps import niche_figure, overview_figure, unit_in_print, view_of_niche, view_of_section
+from napari_metime.export.words import MISSING, Row, is_known, leading_channels, name_of
 from napari_metime.section import Channel, Progress, SectionResult, no_progress
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ _PANEL_MM, _BESIDE_MM, _TITLE_MM, _ROW_MM, _LINE_MM = 44.0, 10.0, 9.0, 4.4, 2.9
 _NAME_MM, _NAME_LETTERS = 39.0, 29
 """Room for the names of channels beside the associations, and how many letters lie in a line of it."""
 _TITLE_LETTERS, _LABEL_LETTERS = 36, 36
+_Q_PT = 29.0
+"""Where the q beside the associations end, right of their axes."""
 
 
 def draw_figures(result: SectionResult, *, on_progress: Progress = no_progress) -> dict[str, Drawn]:
@@ -66,13 +70,18 @@ def draw_figures(result: SectionResult, *, on_progress: Progress = no_progress) 
                 view_of_niche(view, which), which, leading.get(which)
             )
         niches, channels = result.niches, channels_to_draw(result)
+        units = {channel.name: unit_in_print(channel) for channel in result.channels.channels}
+        labels = {name: f"{name_of(name)}, {units[name]}" if name in units else name_of(name) for name in channels}
         grades = {region_id: grade for region_id, (_, grade) in view.outlines.items()}
         makers["associations"] = lambda: associations_figure(niches.associations)
         makers["gradient_effectors"] = lambda: gradient_figure(niches.gradients, grades)
         if channels:
             key = f"mean_{channels[0]}"
-            makers["gradient_channel"] = lambda: gradient_figure(niches.gradients, grades, key, name_of(channels[0]))
-        makers["margin"] = lambda: margin_figure(niches.margin, channels[:MAX_DRAWN_CHANNELS])
+            label = labels[channels[0]]
+            makers["gradient_channel"] = lambda: gradient_figure(niches.gradients, grades, key, label)
+        makers["margin"] = lambda: margin_figure(
+            niches.margin, {name: labels[name] for name in channels[:MAX_DRAWN_CHANNELS]}
+        )
         for k, (name, make) in enumerate(makers.items()):
             on_progress(k / len(makers), "drawing the figures")
             figure = make()
@@ -128,8 +137,8 @@ def associations_figure(associations: pd.DataFrame) -> Figure | None:
             axes.plot([low, high], [place, place], color=colour, lw=1.0)
         inside = colour if is_called else "white"
         axes.plot(row["r_partial"], place, ls="", marker="o", ms=3.6, mec=colour, mew=1.0, mfc=inside)
-        axes.annotate(p_value(row.get("q")), (1.02, place), xycoords=("axes fraction", "data"), va="center", color=INK)
-    axes.annotate("q", (1.02, -0.5 * _ROW_MM), xycoords=("axes fraction", "data"), va="center", color=MUTED)
+        _beside(axes, place, q_in_figure(row.get("q")), INK)
+    _beside(axes, -0.5 * _ROW_MM, "q", MUTED)
     _add_key(figure)
     axes.axvline(0, color=LINE, lw=0.6)
     n_axes = sum(row["kind"] == "axis" for row in rows)
@@ -138,12 +147,33 @@ def associations_figure(associations: pd.DataFrame) -> Figure | None:
     axes.set_yticks(places, names, color=INK, multialignment="right", linespacing=1.0)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(heights.sum(), 0)
-    axes.set_xlim(-1, 1)
-    axes.set_xticks((-1, -0.5, 0, 0.5, 1))
+    reach = reach_of(rows)
+    axes.set_xlim(-reach, reach)
+    axes.set_xticks([part * reach for part in (-1, -0.5, 0, 0.5, 1)])
+    axes.xaxis.set_major_formatter(lambda r, _: f"{r:g}".replace("-", "−"))
     axes.set_xlabel("partial r with coldness, 95 % interval", color=INK)
     lean(axes)
     axes.spines["left"].set_visible(False)
     return figure
+
+
+def reach_of(rows: Sequence[Row]) -> float:
+    """Return how far correlations and their limits go, up to the next 0.2; at most 1, beyond which there is none."""
+    ends = [abs(end) for row in rows for end in (row["r_partial"], *r_limits(row)) if is_known(end)]
+    return min(0.2 * math.ceil(max(ends, default=0.0) / 0.2 + 1e-9), 1.0)
+
+
+def q_in_figure(q: object) -> str:
+    """Write a q with three decimals, so that those of a column can be compared by eye."""
+    return MISSING if not is_known(q) else f"{q:.3f}" if q >= 0.001 else "< 0.001"
+
+
+def _beside(axes: Axes, place: float, text: str, colour: str) -> None:
+    """Write to the right of axes, ending at the same place as the others do."""
+    axes.annotate(
+        text, (1, place), xytext=(_Q_PT, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+        ha="right", va="center_baseline", color=colour,
+    )  # fmt: skip
 
 
 def _add_key(figure: Figure) -> None:
@@ -189,18 +219,18 @@ def gradient_figure(
     return figure
 
 
-def margin_figure(margin: pd.DataFrame, channels: Sequence[str] = ()) -> Figure | None:
+def margin_figure(margin: pd.DataFrame, channels: Mapping[str, str] = MappingProxyType({})) -> Figure | None:
     """Draw effectors, suppressors and some channels against the distance from the domain's border; None without bands.
 
     Parameters
     ----------
     margin : the rows of margin.csv
-    channels : names of channels, each of which gets a panel
+    channels : name of each channel that gets a panel, and what stands over it
     """
     shown = [
         ("density_effector_per_mm2", "effectors per mm²", ROLE_COLOURS["effector"]),
         ("density_suppressor_per_mm2", "suppressors per mm²", ROLE_COLOURS["suppressor"]),
-        *((f"mean_{name}", name_of(name), CHANNEL_COLOUR) for name in channels),
+        *((f"mean_{name}", label, CHANNEL_COLOUR) for name, label in channels.items()),
     ]
     shown = [each for each in shown if each[0] in margin and margin[each[0]].notna().any()]
     if not shown:

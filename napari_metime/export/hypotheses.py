@@ -35,6 +35,8 @@ class ConditionInNiche:
     interval: str
     cutoff: str
     matched: str
+    agrees: bool
+    """Whether the niche differs from matched tissue as asked, too; true where it was not compared with any."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,18 @@ class HypothesisInNiche:
     status: str
     reason: str
     conditions: list[ConditionInNiche] = field(default_factory=list)
+
+    @property
+    def against(self) -> str:
+        """What the status rests on, in words; empty where nothing could be compared."""
+        if not self.conditions:
+            return ""
+        return " against the rest" if self.status != "supported" or self.is_firm else " against the rest only"
+
+    @property
+    def is_firm(self) -> bool:
+        """Whether it is supported, and matched tissue does not speak against any of its conditions."""
+        return self.status == "supported" and all(one.agrees for one in self.conditions)
 
 
 @dataclass(slots=True)
@@ -93,26 +107,27 @@ def _empty(row: Row) -> HypothesisInPrint:
     return HypothesisInPrint(axis, condition, hypothesis, caveat, sections)
 
 
-def _condition(row: Row, region: Row, q: Mapping[str, float]) -> ConditionInNiche:
+def _condition(row: Row, region: Row, q_of: Mapping[str, float]) -> ConditionInNiche:
     name = str(row["channel"])
+    change, q = region.get(f"matched_log2fc_{name}"), q_of.get(name)
     return ConditionInNiche(
         name_of(name),
         str(row["direction"]),
         signed(row["estimate"]),
         interval(row["low"], row["high"], signed) or MISSING,
         _text(row["cutoff"]),
-        _against_matched(row, region.get(f"matched_log2fc_{name}"), q.get(name)),
+        *_against_matched(row, change, q),
     )
 
 
-def _against_matched(row: Row, change: object, q: float | None) -> str:
+def _against_matched(row: Row, change: object, q: float | None) -> tuple[str, bool]:
     """Say whether the niche differs from tissue that is as deep and as tumour-rich, in the direction asked."""
     if not is_known(change) or q is None:
-        return "not compared"
+        return "not compared", True
     is_asked = change > 0 if row["direction"] == "high" else change < 0
     is_told = q <= MAX_Q_MOVED
     verdict = "no clear difference" if not is_told else "differs as asked" if is_asked else "differs the other way"
-    return f"{verdict} ({signed(change)}, q = {p_value(q)})"
+    return f"{verdict} ({signed(change)}, q = {p_value(q)})", is_told and is_asked
 
 
 def _text(value: object) -> str:

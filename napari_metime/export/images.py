@@ -115,6 +115,14 @@ def stretched(image: NDArray[np.float32], where: NDArray[np.bool_] | None = None
     return np.ma.masked_array(np.clip(scaled, 0, 1), mask=~shown)
 
 
+COLDNESS_TITLE = "coldness (log₂ ratio)"
+
+
+def coldness_limits(coldness: NDArray[np.float32]) -> tuple[float, float]:
+    """Return between what coldness, a log₂ ratio, is shown anywhere: from 0 to its 99th percentile, at least to 1."""
+    return 0.0, max(contrast_limits(coldness, np.isfinite(coldness))[1], 1.0)
+
+
 def contrast_limits(image: NDArray[np.float32], inside: NDArray[np.bool_]) -> tuple[float, float]:
     """Return what is shown darkest and brightest: the 1st and 99th percentile of the finite pixels inside.
 

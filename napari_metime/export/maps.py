@@ -31,7 +31,8 @@ from napari_metime.export.drawing import (
     sheet,
     wrapped,
 )
-from napari_metime.export.images import contrast_limits, stretched
+from napari_metime.export.images import COLDNESS_TITLE, coldness_limits, contrast_limits, stretched
+from napari_metime.export.not_found import not_found
 from napari_metime.export.polygons import mask_outline
 from napari_metime.export.words import name_of
 from napari_metime.section import ROLES, Channel, Role, SectionResult
@@ -49,6 +50,7 @@ MARGIN_UM = 150.0
 """Tissue around a niche that its map shows, or a third of the niche. Our own choice."""
 UNITS = {"ion": "intensity (a.u.)", "ratio": "log₂ ratio", "axis": "z"}
 _REACH_PERCENTILES = (5, 95)
+NOT_FOUND_WORDS = "an ion not found"
 _LEGEND_MM, _ROW_MM, _TITLE_MM, _LINE_MM = 10.0, 4.5, 5.0, 3.3
 _TITLE_LETTERS = 36
 """In a line of the title of a map that is a third of two columns wide."""
@@ -114,7 +116,7 @@ def overview_figure(view: View) -> Figure:
         cold = axes_mm(figure, *at, width, height)
         shown = _draw_coldness_panel(cold, view)
         bar_axes = axes_mm(figure, at[0] + width + 1, at[1] + 0.15 * height, 3, 0.7 * height)
-        _add_bar(figure, shown, bar_axes, "coldness (log₂)", extend="min")
+        _add_bar(figure, shown, bar_axes, COLDNESS_TITLE, extend="both")
         legend += _coldness_legend(view)
         _title(cold, "b", "Coldness")
     _title(cells, "a" if is_assessable else "", "Cells on the total ion current")
@@ -140,13 +142,21 @@ def niche_figure(view: View, region_id: str, channel: Channel | None) -> Figure:
     bars = [axes_mm(figure, left + 6, 8.2, width - 12, 2.0) for left in lefts[1:]]
     _add_legend(figure, _draw_cells_panel(panels[0], view), n_columns=2)
     _title(panels[0], "a", f"Cells around niche {region_id}")
-    _add_bar(figure, _draw_coldness_panel(panels[1], view), bars[0], "coldness (log₂)", extend="min")
+    _add_bar(figure, _draw_coldness_panel(panels[1], view), bars[0], COLDNESS_TITLE, extend="both")
     _title(panels[1], "b", "Coldness")
     if channel is not None:
-        unit = UNITS.get(channel.kind, channel.unit or "as given")
-        _add_bar(figure, _draw_channel(panels[2], view, channel), bars[1], plain(unit))
+        _add_bar(figure, _draw_channel(panels[2], view, channel), bars[1], unit_in_print(channel))
+        if _draw_not_found(panels[2], view, channel):
+            bars[1].xaxis.set_label_coords(0.0, -2.15)
+            bars[1].xaxis.label.set_horizontalalignment("left")
+            _add_not_found_legend(figure, bars[1])
         _title(panels[2], "c", name)
     return figure
+
+
+def unit_in_print(channel: Channel) -> str:
+    """Return the unit of a channel as a figure tells it."""
+    return plain(UNITS.get(channel.kind, channel.unit or "as given"))
 
 
 def _draw_cells_panel(axes: Axes, view: View) -> list[Any]:
@@ -166,10 +176,10 @@ def _draw_coldness_panel(axes: Axes, view: View) -> AxesImage:
     niches, extent = view.result.niches.map, _extent(view.result)
     blank = np.ma.masked_array(np.ones(niches.domain.shape), mask=~(niches.domain & ~niches.assessable))
     axes.imshow(blank, cmap=ListedColormap([NOT_ASSESSABLE]), extent=extent, interpolation="nearest")
-    top = max(float(np.nanmax(niches.coldness)), 1.0) if np.isfinite(niches.coldness).any() else 1.0
+    low, top = coldness_limits(niches.coldness)
     shown = axes.imshow(
         np.ma.masked_invalid(niches.coldness), cmap=LinearSegmentedColormap.from_list("coldness", COLDNESS_COLOURS),
-        vmin=0.0, vmax=top, extent=extent, interpolation="nearest",
+        vmin=low, vmax=top, extent=extent, interpolation="nearest",
     )  # fmt: skip
     _frame(axes, view)
     _draw_border(axes, niches.domain, extent, color=MUTED, lw=0.7, ls=":")
@@ -198,6 +208,34 @@ def _draw_channel(axes: Axes, view: View, channel: Channel) -> AxesImage:
     _draw_outlines(axes, view)
     _draw_scale_bar(axes, view)
     return shown
+
+
+def _draw_not_found(axes: Axes, view: View, channel: Channel) -> bool:
+    """Cover what is not found in neutral grey; return whether there is any in sight."""
+    from matplotlib.colors import ListedColormap
+
+    (height, width), (left, top, right, bottom) = view.result.dataset.grid.spacing_um, view.box
+    where = not_found(view.result, channel)
+    row, col = np.nonzero(where)
+    x, y = col * width, row * height
+    if not ((x > left) & (x < right) & (y > top) & (y < bottom)).any():
+        return False
+    cover = np.ma.masked_array(np.ones(where.shape), mask=~where)
+    axes.imshow(
+        cover, cmap=ListedColormap([NOT_ASSESSABLE]), extent=_extent(view.result), interpolation="nearest", zorder=0.5
+    )
+    _frame(axes, view)
+    return True
+
+
+def _add_not_found_legend(figure: Figure, bar: Axes) -> None:
+    from matplotlib.patches import Patch
+
+    figure.legend(
+        handles=[Patch(color=NOT_ASSESSABLE, label=NOT_FOUND_WORDS)], loc="lower right",
+        bbox_to_anchor=(bar.get_position().x1, 0.5 / MM_PER_INCH / figure.get_figheight()), frameon=False,
+        fontsize=SMALL_PT, labelcolor=INK, handlelength=1.0, handletextpad=0.5, borderaxespad=0.1,
+    )  # fmt: skip
 
 
 def _frame(axes: Axes, view: View) -> None:

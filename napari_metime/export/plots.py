@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ MAX_NAMED = 18
 """Channels that are named beside the volcano at most. Our own choice."""
 APART = 0.018
 """How far apart names in a spectrum are, as a share of its range."""
+LETTER_WIDE, LINE_HIGH, _LABEL_PT = 0.012, 0.042, 8.0
+"""Of a number beside a point of the volcano: a letter and a line as shares of its axes, and a line in points."""
 KEY_COLUMNS = 4
 OTHER_AXES = "other axes, or none"
 STYLES = ("-", "--", ":")
@@ -197,13 +199,37 @@ def _name_called(axes: Axes, table: pd.DataFrame, height: NDArray[np.float64]) -
             1.03, 1.0 - 0.052 * (number - 1), f"{number}  {plain(table['label'].iloc[i], MAX_LABEL)}", size=6.5,
             color=INK, transform=axes.transAxes, va="top",
         )  # fmt: skip
-    for x, y, numbers in groups:
+    at = np.array([[(x - left) / (right - left), (y - bottom) / (top - bottom)] for x, y, _ in groups]).reshape(-1, 2)
+    told = [", ".join(map(str, numbers)) for _, _, numbers in groups]
+    for (x, y, _), text, lines in zip(groups, told, lifted(at, [len(text) for text in told]), strict=True):
+        line = {"arrowstyle": "-", "lw": 0.4, "color": LINE, "shrinkA": 0, "shrinkB": 3} if lines else None
         axes.annotate(
-            ", ".join(map(str, numbers)), (x, y), xytext=(0, 5), size=6, textcoords="offset points", ha="center",
-            va="bottom", color=INK,
+            text, (x, y), xytext=(0, 5 + _LABEL_PT * lines), size=6, textcoords="offset points", ha="center",
+            va="bottom", color=INK, arrowprops=line,
         )  # fmt: skip
     if len(called) > MAX_NAMED:
         axes.text(1.03, 0.0, f"and {len(called) - MAX_NAMED} more", size=6.5, color=INK, transform=axes.transAxes)
+
+
+def lifted(at: NDArray[np.float64], n_letters: Sequence[int]) -> list[int]:
+    """Return by how many lines each label is lifted above its point so that no two of them touch.
+
+    Parameters
+    ----------
+    at : ndarray of shape (n, 2): the points as shares of the width and height of the axes
+    n_letters : of the labels
+    """
+    lines = [0] * len(at)
+    placed: list[int] = []
+    for i in np.argsort(at[:, 1], kind="stable"):  # from below, so that a label is lifted away from those placed
+        while any(
+            abs(at[i, 0] - at[k, 0]) < LETTER_WIDE * (n_letters[i] + n_letters[k] + 2) / 2
+            and abs(at[i, 1] + LINE_HIGH * lines[i] - at[k, 1] - LINE_HIGH * lines[k]) < LINE_HIGH
+            for k in placed
+        ):
+            lines[i] += 1
+        placed.append(int(i))
+    return lines
 
 
 def bars_plot(tested: pd.DataFrame, colours: Mapping[str, str], other_colour: str) -> Plot:

@@ -102,7 +102,7 @@ def how_to_read(called: Sequence[Row], sentences: str) -> str:
     told += [f"{grade}: {_GRADES[grade]}" for grade in grades]
     if any(row["suppressed"] == "true" for row in called):
         told.append("suppressed: more suppressor cells per effector than in the rest")
-    if " the matched " in sentences:
+    if " matched " in sentences:
         told.append("matched: compared with tissue outside the niches that is as deep and as tumour-rich")
     return f"{'; '.join(told)}."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -57,13 +58,16 @@ from napari_metime.recipe import Recipe
 from napari_metime.section import SectionResult, axis_label
 
 MAX_SENTENCES = 12
+MAX_HANG = 24
+"""Letters by which a long line of the recipe is set in at most. Our own choice."""
 MAX_TEXT = 2000
 """A longer text of somebody else's making is cut: a name may be of any length. Our own choice."""
 
 TWO_VALUES = (
     "A ratio in the niches' tables is the mean of its pixels' logarithms, as its map shows it; in the table of ratios "
     "it is the logarithm of one sum over the other, which dim pixels hardly move. The two differ, most where many "
-    "pixels are below a limit of detection; the one in the table of ratios is the one to quote."
+    "pixels are below a limit of detection. The sentence of a niche quotes the first, and names what it is compared "
+    "with (“times the matched tumour”, “times the rest”); the table of ratios always compares with the rest."
 )
 """Why a ratio has two values: docs/scores.md."""
 
@@ -119,7 +123,7 @@ def render_report(
         tolerance_ppm=f"{recipe.ims.tolerance_ppm:g}",
         n_permutations=recipe.niches.n_permutations,
         alpha=recipe.niches.alpha,
-        recipe_text=_Whole(recipe_text),
+        recipe_lines=[_line(text) for text in recipe_text.splitlines()],
         methods=_Whole(methods),
         inputs=inputs,
         version=__version__,
@@ -137,17 +141,24 @@ class _Whole(str):
     __slots__ = ()
 
 
+def _line(text: str) -> Mapping[str, object]:
+    """Return a line of the recipe and where it goes on when it is too long: further in than a key could stand."""
+    return {"text": _Whole(text), "hang": min(len(text) - len(text.lstrip()), MAX_HANG) + 4}
+
+
 def _own(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _for_a_reader(value: object) -> object:
-    """Cut what is too long, and show what would act unseen, such as a mark that turns the writing round."""
+    """Cut what is too long, keep 95 % together, and show what would act unseen, such as a mark that turns writing."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     text = value if isinstance(value, _Whole) or value.startswith("data:") or len(value) <= MAX_TEXT else (
         f"{value[:MAX_TEXT]}… ({len(value):,} characters)"
     )  # fmt: skip
+    if not isinstance(value, _Whole):
+        text = re.sub(r"(?<=\d) %", "\u00a0%", text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" or c.isspace() else "�" for c in text)

@@ -91,12 +91,14 @@ class NotMeasured:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The axis scores and ratios of a section."""
+    """The axis scores and ratios of a section; ``axes_reach`` and ``ratios_reach``: the differences at place 98."""
 
     axes: Sequence[ScoredAxis]
+    axes_reach: float
     single_ions: Sequence[NotMeasured]
     not_scored: Sequence[NotMeasured]
     ratios: Sequence[MeasuredRatio]
+    ratios_reach: float
     not_measurable: Sequence[NotMeasured]
 
 
@@ -113,9 +115,11 @@ def scores_in_print(axes: pd.DataFrame, ratios: pd.DataFrame) -> Scores:
     ratio_reach = _reach(ratios, ("difference_low", "difference_high", "difference"))
     return Scores(
         axes=scored,
+        axes_reach=reach,
         single_ions=[_not_measured(rows[0], "axis") for rows in of_axes if rows[0]["status"] == "single_ion"],
         not_scored=[_not_measured(rows[0], "axis") for rows in of_axes if rows[0]["status"] == "not_scored"],
         ratios=[_measured(rows, ratio_reach) for rows in measured],
+        ratios_reach=ratio_reach,
         not_measurable=[_not_measured(rows[0], "ratio") for rows in of_ratios if rows not in measured],
     )
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from napari_metime.export.figures import CALLED_Q, ranked_rows
 from napari_metime.export.ions import doubtful_channels
-from napari_metime.export.words import area_mm2, domain_in_words, is_known, name_of, number, plural
+from napari_metime.export.words import (
+    area_mm2,
+    domain_in_words,
+    is_known,
+    name_of,
+    number,
+    p_value,
+    percent,
+    plural,
+)
 from napari_metime.recipe import Recipe
 from napari_metime.section import SectionResult
 
@@ -14,7 +23,7 @@ MAX_LISTED = 4
 
 def plain_summary(result: SectionResult, recipe: Recipe) -> list[str]:
     """Return a few sentences for somebody who has not read how niches are found."""
-    return [*filter(None, (_where(result, recipe), _with_what(result)))]
+    return [*filter(None, (_where(result, recipe), _how_sure(result), _with_what(result)))]
 
 
 def _where(result: SectionResult, recipe: Recipe) -> str:
@@ -33,6 +42,24 @@ def _where(result: SectionResult, recipe: Recipe) -> str:
     return (
         f"{asked} In {where}, {area_mm2(cold)} mm² or {share} % of it, effector cells ({effectors}) are significantly "
         "fewer than the cells that lie there lead one to expect: immune-cold niches."
+    )
+
+
+def _how_sure(result: SectionResult) -> str:
+    """Say what the niches withstand: chance in the whole search, and the errors of alignment and cell types."""
+    called = result.niches.regions[result.niches.regions["kind"] == "niche"]
+    if called.empty:
+        return ""
+    least, most = (p_value(p) for p in (called["p_region"].min(), called["p_region"].max()))
+    p = f"p {'=' if least == most else '≤'} {most}"
+    chance = f"How sure: chance alone gives a region as clear, anywhere in the section, with {p}"
+    again = called["called_share"].min() if "called_share" in called else float("nan")
+    if not is_known(again):
+        return f"{chance}."
+    which = "the niche is" if len(called) == 1 else "each niche is"
+    return (
+        f"{chance}; redrawn with the errors of alignment and of cell types, {which} called again in "
+        f"{'' if again >= 1 or len(called) == 1 else 'at least '}{percent(again)} of sections."
     )
 
 

@@ -33,6 +33,10 @@ MAX_TYPE_NAME = 30
 """A cell type with a longer name is called an effector cell. Our own choice."""
 MAX_NAME = 60
 """Longer names of channels are cut where a reader sees them. Our own choice."""
+FEW_PLACES = 199
+"""With fewer other places the smallest p is above 0.005, and a q over some channels hardly below 0.05. Our choice."""
+LARGE_OWN_SHARE = 1 / 3
+"""A niche that is more of its own matched tissue is told to be hard to tell from it. Our own choice."""
 LOW_OVERLAP = 0.5
 """A niche that overlaps less with what windows of other sizes find is told to. Our own choice."""
 
@@ -155,7 +159,7 @@ def niche_sentence(row: Row, *, effector: str = "", associated: str = "") -> str
     Parameters
     ----------
     effector : the name of the only type of effector cell; empty where there are several
-    associated : what goes with the niche, in words
+    associated : what goes with the niche, or why that cannot be said, in words
     """
     n = int(row["n_effector"])
     found = f"{n:,} {effector}" if effector else plural(n, "effector cell")
@@ -171,7 +175,7 @@ def niche_sentence(row: Row, *, effector: str = "", associated: str = "") -> str
     if is_known(overlap) and overlap < LOW_OVERLAP:
         found_again = f"finds only part of it (overlap {ratio(overlap)} of 1)" if overlap > 0 else "does not find it"
         unsure = f"; one of two more searches, with a narrower and a wider window, {found_again}"
-    goes_with = f"; associated: {associated}" if associated else ""
+    goes_with = f"; {associated}" if associated else ""
     return (
         f"Niche {row['region_id']}: {area_mm2(row['area_um2'])} mm², {found} where {number(expected)} {were} expected "
         f"({rate}), p = {p_value(row['p_region'])}; {kind}{suppressed}{unsure}{goes_with}."
@@ -193,7 +197,28 @@ def _associated(row: Row, kinds: Mapping[str, str], tissue: str) -> str:
     """Name the channels that differ most in a niche: from matched tissue where that was tested, else from the rest."""
     key, against = _contrast_of(row, kinds)
     told = [_times(name, row[f"{key}_{name}"], kinds[name]) for name in leading_channels(row, kinds)[:MAX_NAMED]]
-    return f"{', '.join(told)} {f'the matched {tissue}' if against == 'matched' else 'the rest'}" if told else ""
+    if told:
+        return f"associated: {', '.join(told)} {f'the matched {tissue}' if against == 'matched' else 'the rest'}"
+    if against == "matched" and is_hardly_matched(row, kinds):
+        return f"its metabolites cannot be compared with matched {tissue}: too little comparable tissue is left"
+    return ""
+
+
+def is_hardly_matched(row: Row, kinds: Mapping[str, str]) -> bool:
+    """Whether a niche was to be compared with matched tissue of which too little is left to find a difference.
+
+    There are few other places for its shape, too few for any p, or much of that tissue is the niche itself.
+
+    Parameters
+    ----------
+    row : of regions.csv
+    kinds : of the channels
+    """
+    n, own = row.get("n_moved"), row.get("own_matched_share")
+    if not is_known(n):
+        return False
+    p = [row[f"p_moved_{name}"] for name in kinds if is_known(row.get(f"log2fc_{name}"))]
+    return bool(p) and (not any(map(is_known, p)) or n < FEW_PLACES or (is_known(own) and own > LARGE_OWN_SHARE))
 
 
 def _contrast_of(row: Row, kinds: Mapping[str, str]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from napari_metime.gui.arriving.asking import Question
 from napari_metime.gui.arriving.opening import work_in
 from napari_metime.gui.panels.export import ExportPanel
 from napari_metime.gui.panels.start_block import ask_for_files
+from napari_metime.gui.state.own_folder import own_folder
 
 if TYPE_CHECKING:
     from napari_metime.gui.dock import StepperDock
@@ -59,9 +60,8 @@ def save_project(dock: StepperDock) -> None:
 
 def save_project_as(dock: StepperDock) -> None:
     """Ask where to save the project, and save it there."""
-    source, name = dock.session.get("ims", "path"), dock.session.get("section", "id")
-    proposed = f"{name}_project" if source is None else str(source.with_name(f"{name}_project"))
-    path, _ = QFileDialog.getSaveFileName(dock, "Save project as a folder", proposed)
+    proposed = own_folder(dock.session) / f"{dock.session.get('section', 'id')}_project"
+    path, _ = QFileDialog.getSaveFileName(dock, "Save project as a folder", str(proposed))
     if path:
         dock.bench.save_project(Path(path))
 

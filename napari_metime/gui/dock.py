@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
-from qtpy.QtWidgets import QAbstractButton, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QFrame, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_metime.gui import commands
 from napari_metime.gui.arriving.drops import Drops, dropped_paths
@@ -190,6 +190,8 @@ class StepperDock(DockedWidget):
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # cards stay as wide
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(steps)
         box = QVBoxLayout(self)
@@ -206,6 +208,8 @@ class StepperDock(DockedWidget):
         bench.progressed.connect(self._on_progress)
         bench.landed.connect(self._on_landed)
         bench.cleared.connect(self._on_cleared)
+        bench.projects.opened.connect(self._on_project)
+        bench.selection.niche_changed.connect(self._on_niche)
         session.changed.connect(self.refresh)
         session.refused.connect(self._on_refused)
         viewer.events.theme.connect(self._on_theme)
@@ -224,28 +228,41 @@ class StepperDock(DockedWidget):
 
     def _scroll_to_head(self, step: Step) -> None:
         """Bring the head of a step to the top: what it answers, or asks, stands right below."""
+        self._scroll.widget().layout().activate()
         bar = self._scroll.verticalScrollBar()
         bar.setValue(self.panels[step].y() - MARGIN)
 
     def _on_refused(self, step: Step) -> None:
-        """Bring an error into sight, wherever the stepper stands."""
+        """Bring an error into sight, wherever the stepper stands: it stands right below the head of its step."""
         if not self.panels[step].is_open:
             self.open_step(step)
-        later(self, lambda: self._scroll.ensureWidgetVisible(self.panels[step].error, 0, 12))
+        later(self, lambda: self._scroll_to_head(step))
 
     def _on_landed(self, step: Step) -> None:
         if step == "data":
-            later(self, partial(show_lower_dock, self.bench))  # layer and dock at once would keep the window waiting
+            later(self, self._show_lower_dock)  # layer and dock at once would keep the window waiting
             self._fit.start()
-            self._settling.start()
         if self.panels[step].is_open:
             later(self, lambda: self._scroll_to_head(step))
         if step == "niches":  # also where all steps were run from another one: here stands what was found
             self.open_step("niches")
 
+    def _show_lower_dock(self) -> None:
+        show_lower_dock(self.bench)
+        self._fit.start()
+        self._settling.start()  # only now: on a busy machine the dock itself takes longer than it may take to settle
+
     def _on_cleared(self) -> None:
         """Begin another section at the beginning."""
         self.open_step("data")
+
+    def _on_project(self, _: object) -> None:
+        """Go on where the work on a project had come to."""
+        self.open_next()
+
+    def _on_niche(self, _: int) -> None:
+        """Let the legend follow the cells that are drawn for it."""
+        self._seeing.start()
 
     def _on_canvas_size(self) -> None:
         if self._settling.isActive():

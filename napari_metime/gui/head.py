@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout
 from superqt import QElidingLabel
 
 from napari_metime.gui import commands
 from napari_metime.gui.arriving.recent import recent_files
 from napari_metime.gui.panels.step_panel import looking, wrapped
+from napari_metime.gui.running.control_words import error_in_words
 from napari_metime.gui.widgets.rows import in_a_row
 
 if TYPE_CHECKING:
@@ -23,13 +25,15 @@ WHAT = (
 )
 
 
-class Head(QWidget):
+class Head(QFrame):
     """Stands above the steps, always in sight."""
 
     def __init__(self, dock: StepperDock) -> None:
         super().__init__()
+        looking(self, "head")
         self._dock, self._session, self._asking = dock, dock.session, dock.bench.asking
         self.title = QElidingLabel()
+        self.title.setElideMode(Qt.TextElideMode.ElideMiddle)  # what sections of one series differ in comes last
         looking(self.title, "title")
         self.run_all = QPushButton("Run all")
         looking(self.run_all, "tight")
@@ -55,7 +59,7 @@ class Head(QWidget):
         top.addWidget(self.run_all)
         top.addWidget(self.project)
         box = QVBoxLayout(self)
-        box.setContentsMargins(10, 6, 10, 2)
+        box.setContentsMargins(10, 6, 10, 6)
         box.setSpacing(6)
         box.addLayout(top)
         box.addWidget(self.what)
@@ -74,13 +78,16 @@ class Head(QWidget):
         self.cancel.setVisible(is_elsewhere)  # the step that is open has its own
         self.run_all.setVisible(self._dock.can_run_all() and not is_elsewhere)
         self.run_all.setEnabled(running is None)
+        self.layout().activate()  # the name takes the room of what is hidden at once
 
     def show_question(self) -> None:
-        """Show the question that is open, if any."""
-        question = self._asking.question
-        self.question.setVisible(question is not None)
+        """Show the question that is open, if any, else what is to be told."""
+        question, notice = self._asking.question, self._asking.notice
+        self.question.setVisible(question is not None or bool(notice))
         if question is not None:
             self.question.show_words(question.words, question.yes, question.no)
+        elif notice:
+            self.question.show_words(error_in_words(notice), "OK")
 
     def fill_menu(self) -> None:
         """Offer what can be done now."""
@@ -114,11 +121,14 @@ class Head(QWidget):
         action.triggered.connect(lambda: act(self._dock))
 
     def _answer(self, is_yes: bool) -> None:
-        self._asking.answer(is_yes=is_yes)
+        if self._asking.question is None:
+            self._asking.tell("")
+        else:
+            self._asking.answer(is_yes=is_yes)
 
 
 class QuestionStrip(QFrame):
-    """Words and two buttons; nothing waits for them."""
+    """Words and two buttons, or one below what is only told; nothing waits for them."""
 
     def __init__(self, answer: Callable[[bool], None]) -> None:
         super().__init__()
@@ -133,8 +143,9 @@ class QuestionStrip(QFrame):
         box.addWidget(self.words)
         box.addWidget(in_a_row(self.yes, self.no))
 
-    def show_words(self, words: str, yes: str, no: str) -> None:
-        """Show a question with what its buttons say."""
+    def show_words(self, words: str, yes: str, no: str = "") -> None:
+        """Show a question with what its buttons say; without a no it is a notice."""
         self.words.setText(words)
         self.yes.setText(yes)
         self.no.setText(no)
+        self.no.setVisible(bool(no))

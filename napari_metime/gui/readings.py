@@ -68,7 +68,9 @@ def cell_words(session: Session, row: int) -> str:
     """Say type, role and niche of a cell, and how far it is from the border of the nearest niche."""
     found: NicheResult = session.value("niches")
     cell = found.cells.iloc[row]
-    parts = [f"{cell['type']} cell ({ROLE_NAMES.get(cell['role'], cell['role'])})"]
+    kind = str(cell["type"])
+    kind = kind if kind.lower().endswith(("cell", "cells")) else f"{kind} cell"
+    parts = [f"{kind} ({ROLE_NAMES.get(cell['role'], cell['role'])})"]
     away = border_um(found.map.labels, session.value("data").dataset.grid.spacing_um, cell["y_um"], cell["x_um"])
     if away is not None:
         label, distance_um = away

@@ -1,4 +1,4 @@
-"""What of the results is in hand: one niche and one channel.
+"""What of the results is in hand: one niche and one channel, and the tab of the lower dock that is looked at.
 
 Tables, plots and layers each choose here what a person chose in them, and follow what was chosen elsewhere. Only a
 change is told, so whoever follows may choose again what it already shows: no loop can come of it.
@@ -19,6 +19,7 @@ from napari_metime.gui.layers import layers
 from napari_metime.gui.layers.frame import KEY
 from napari_metime.gui.running.ions import Ions
 from napari_metime.gui.state.chain import Step
+from napari_metime.gui.state.in_sight import InHand
 from napari_metime.gui.state.session import Session
 from napari_metime.section import ChannelSet, NicheResult
 
@@ -28,13 +29,14 @@ class Selection(QObject):
 
     niche_changed = Signal(int)
     channel_changed = Signal(str)
+    tab_changed = Signal(str)
     cell_chosen = Signal(int)
     """A cell, by its row of cells.csv, was chosen on the canvas."""
 
     def __init__(self, session: Session, viewer: Callable[[], ViewerModel | None], ions: Ions) -> None:
         super().__init__()
         self._session, self._viewer, self._ions = session, viewer, ions
-        self.niche, self.channel = 0, ""
+        self.niche, self.channel, self.tab = 0, "", ""
         self._mz: float | None = None
         self._active: weakref.ref[Layer] | None = None
         """The ion that was in sight, and the layer that was active, when this last looked."""
@@ -45,6 +47,29 @@ class Selection(QObject):
         if there is not None:
             there.layers.selection.events.active.connect(self._on_activated)
         ions.changed.connect(self._on_ion)
+
+    @property
+    def hand(self) -> InHand:
+        """All of it, as it is kept with a project."""
+        return InHand(self.niche, self.channel, self.tab)
+
+    def take_up(self, hand: InHand) -> None:
+        """Take in hand what was; what the results do not have is left."""
+        viewer = self._viewer()
+        self.choose_niche(hand.niche)
+        channels: ChannelSet | None = self._session.value("metabolites")
+        if channels is not None and hand.channel in {channel.name for channel in channels.channels}:
+            if viewer is not None:
+                layers.activate(viewer, layers.find(viewer, "channel", hand.channel))
+                self._on_active()
+            self._take_channel(hand.channel)
+        self.choose_tab(hand.tab)
+
+    def choose_tab(self, name: str) -> None:
+        """Note which tab of the lower dock is looked at; the dock shows it where another one is."""
+        if name != self.tab:
+            self.tab = name
+            self.tab_changed.emit(name)
 
     def choose_niche(self, label: int) -> None:
         """Take a niche in hand; a label that is no niche is none."""
@@ -90,6 +115,7 @@ class Selection(QObject):
         self._mz = self._active = None
         self.choose_niche(0)
         self._take_channel("")
+        self.choose_tab("")
 
     def close(self) -> None:
         """Do nothing more."""
@@ -120,7 +146,10 @@ class Selection(QObject):
         layer = None if viewer is None else layers.find(viewer, "niche numbers")
         if isinstance(layer, Points) and len(layer.selected_data) == 1:
             (index,) = layer.selected_data
-            self.choose_niche(int(layer.features["index"].iloc[index]))
+            label = int(layer.features["index"].iloc[index])
+            if label == self.niche:  # asked for once more: what it shows, its spectrum, may have been taken away since
+                self.niche_changed.emit(label)
+            self.choose_niche(label)
 
     def _on_cells(self, *_: object) -> None:
         """Take the niche of a cell that was selected by napari's own tool."""

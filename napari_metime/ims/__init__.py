@@ -9,7 +9,7 @@ from napari_metime.ims.index_build import build_index
 from napari_metime.ims.ions import IonImages, batches, extract_ions, feature_images
 from napari_metime.ims.mean_spectrum import MeanSpectrum, mean_spectrum
 from napari_metime.ims.normalization import PixelVectors, pixel_vectors, scale_factors
-from napari_metime.ims.opening import check_checksum, open_imzml
+from napari_metime.ims.opening import check_checksum, find_ibd, open_imzml
 from napari_metime.ims.parts import Part, grid_parts
 from napari_metime.ims.peaks import Peaks, pick_peaks
 from napari_metime.ims.recalibration import Recalibration, estimate_shift, recalibrate
@@ -30,6 +30,7 @@ __all__ = [
     "estimate_shift",
     "extract_ions",
     "feature_images",
+    "find_ibd",
     "find_index",
     "grid_parts",
     "mean_spectrum",

@@ -83,7 +83,7 @@ def open_imzml(
     """
     path = Path(path)
     try:
-        ibd_path = _find_ibd(path)
+        ibd_path = find_ibd(path)
         stamp = file_stamp(ibd_path.stat())
         key = _key(path, ibd_path, plane, skip_broken)
     except OSError as error:
@@ -130,7 +130,14 @@ def check_checksum(dataset: Dataset, *, on_progress: Progress = no_progress) -> 
     return f"The .ibd does not have the {wrong[0]} checksum that the .imzML declares; it was changed or damaged."
 
 
-def _find_ibd(path: Path) -> Path:
+def find_ibd(path: Path) -> Path:
+    """Return the .ibd beside an imzML.
+
+    Raises
+    ------
+    MissingFileError, ImzMLError
+        One of the two is not there, or the imzML is empty or a file of another kind.
+    """
     if not path.is_file():
         raise MissingFileError(f"expected an .imzML file at {path}, found none; check the path")
     if path.suffix.lower() != ".imzml":

@@ -21,6 +21,8 @@ from napari_metime.section import CellTable, ChannelSet, Grid, LeftOut, NicheMap
 
 MAX_MISSED_SHARE = 0.2
 """Share of cells off the tissue from which the user is told. Our default."""
+MAX_UNTOLD_LEFT_OUT = 0.01
+"""Share of cells where nothing can be said from which the user is warned; fewer are counted only. Our default."""
 
 
 def describe_niches(
@@ -131,6 +133,8 @@ def _tell_left_out(left_out: tuple[LeftOut, ...], n_cells: int) -> tuple[str, ..
     if not parts:
         return ()
     n = sum(part.n_cells for part in left_out)
+    if n < MAX_UNTOLD_LEFT_OUT * n_cells:
+        return ()
     return (f"{n:,} of {n_cells:,} cells lie where nothing can be said and count nowhere: {'; '.join(parts)}.",)
 
 

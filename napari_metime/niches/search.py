@@ -129,7 +129,8 @@ def map_niches(
             rng=np.random.default_rng([seed, 4]),
         )
     warnings = _warn(tested.background.null, alpha, n_permutations)
-    return _niche_map(mask, maps, tested, drawn, radius, warnings, lymphoid, hot)
+    note = _note(setting, maps.assessable, tested.p, domain, n_niches=drawn.p.size, alpha=alpha)
+    return _niche_map(mask, maps, tested, drawn, radius, note, warnings, lymphoid, hot)
 
 
 def _niche_map(
@@ -138,6 +139,7 @@ def _niche_map(
     tested: Tested,
     drawn: Drawn,
     radius: float,
+    note: str,
     warnings: tuple[str, ...],
     lymphoid: NDArray[np.int32] | None,
     hot: NDArray[np.int32] | None,
@@ -150,7 +152,7 @@ def _niche_map(
         labels=drawn.labels,
         p_region=drawn.p,
         radius_um=radius,
-        note=_note(drawn.p.size, radius, maps.assessable, mask),
+        note=note,
         warnings=warnings,
         p_local=maps.p_local.astype(np.float32),
         q_local=_q_of(maps.p_local).astype(np.float32),
@@ -289,10 +291,39 @@ def _no_map(
     )
 
 
-def _note(n_niches: int, radius_um: float, assessable: NDArray[np.bool_], domain: NDArray[np.bool_]) -> str:
+def _note(
+    setting: _Setting,
+    assessable: NDArray[np.bool_],
+    p: NDArray[np.float64],
+    domain: NDArray[np.bool_] | str,
+    *,
+    n_niches: int,
+    alpha: float,
+) -> str:
+    """Say what was found and in how much of the tissue: a search of little of it that finds none says little."""
     found = {0: "No cold niche", 1: "1 cold niche"}.get(n_niches, f"{n_niches} cold niches")
-    share = 100 * assessable.sum() / domain.sum()
-    return f"{found}; window of {radius_um:.0f} µm radius; {share:.0f} % of the domain is assessable."
+    place = _PLACES.get(domain, "domain") if isinstance(domain, str) else "domain"
+    area_mm2 = setting.mask.sum() * setting.grid.pixel_area_um2 / 1e6
+    searched, seen = (100 * part.sum() / whole.sum() for part, whole in (
+        (setting.mask, setting.tissue), (assessable, setting.mask)
+    ))  # fmt: skip
+    of_tissue = f"{searched:.0f} %" if searched >= 1 else "less than 1 %"
+    text = (
+        f"{found} in the {place} ({area_mm2:,.2f} mm², {of_tissue} of the tissue); {seen:.0f} % of it is assessable, "
+        f"by a window of {setting.radius_um:.0f} µm radius."
+    )
+    if n_niches:
+        return text
+    if not p.size:
+        return f"{text} No window in it holds clearly fewer effectors than its cells lead one to expect."
+    least = p.min()
+    if least > alpha:
+        return f"{text} The coldest region has p = {least:.2g}, not below {alpha:g}."
+    return f"{text} The coldest region has p = {least:.2g}, but is too small or not cold enough to be called."
+
+
+_PLACES = {"tumor_bed": "tumour bed", "tissue": "tissue that holds cells"}
+"""What a domain that follows from the cells is called."""
 
 
 def _warn(null: NicheNull, alpha: float, n_permutations: int) -> tuple[str, ...]:

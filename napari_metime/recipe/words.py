@@ -28,8 +28,8 @@ def describe(error: ValidationError, *, inside: tuple[str, ...] = ()) -> str:
     # A value that may have several forms fails each of them.
     messages = dict.fromkeys(_message(p) for p in problems if _place(p) == _place(first))
     # reprlib, as a few bytes of YAML can stand for a value of gigabytes.
-    shown = f"{reprlib.repr(first['input']):.60}" if not isinstance(first["input"], dict) else "that"
-    return f"{key}: {' or '.join(messages)}; found {shown}"
+    found = "" if isinstance(first["input"], dict) else f"; found {reprlib.repr(first['input']):.60}"
+    return f"{key}: {' or '.join(messages)}{found}"
 
 
 def _is_unknown_key(problem: Any) -> bool:

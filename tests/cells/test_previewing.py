@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_metime.cells import Preview, preview_table
+from napari_metime.cells import Preview, delimited, preview_table
 from napari_metime.cells.delimited import glance_at
 from napari_metime.errors import CellTableError
 
@@ -77,6 +77,14 @@ def test_a_glance_reads_the_beginning_alone(tmp_path: Path) -> None:
     path.write_bytes(b"x,y\n" + b"1,2\n" * 3_000_000 + b"1,2,3\n\xff")  # broken where no glance reaches
     table, rows = glance_at(path, 2)
     assert (table.header, rows) == (("x", "y"), [["1", "2"], ["1", "2"]])
+
+
+def test_a_quote_that_is_never_closed_has_not_all_of_a_file_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "MAX_GLANCE", 1000)
+    path = tmp_path / "open.csv"
+    path.write_text('x,y\n1,2\n3,"' + "4,5\n" * 1000 + '6",7\n')  # closed beyond the glance, which takes what is whole
+    with pytest.raises(CellTableError, match="export it again"):
+        glance_at(path, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\0\0", b"x,y\n1,2\n1,2,3\n"])

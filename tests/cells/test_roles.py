@@ -172,7 +172,12 @@ def test_role_is_proposed_from_the_name(role: str, name: str) -> None:
         ("CD3+CD8-", "its name holds 'cd3'"),
         ("CD8-", "its name says 'cd8-'"),
         ("non-tumor", "its name says 'non-tumor'"),
+        ("Other", "its name says 'other'"),
+        ("Unclassified cells", "its name says 'unclassified'"),
+        ("Negative", "its name says 'negative'"),
+        ("N/A", "its name says 'n/a'"),
         ("Adipocyte", "no rule for its name"),
+        ("Unknown-7b", "no rule for its name"),
     ],
 )
 def test_why_a_role_is_proposed_can_be_told(name: str, why: str) -> None:

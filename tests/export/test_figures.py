@@ -21,7 +21,7 @@ from napari_metime.export.figures import (
     margin_figure,
     ranked_rows,
 )
-from napari_metime.export.images import stretched
+from napari_metime.export.images import COLDNESS_TITLE, coldness_limits, stretched
 from napari_metime.export.maps import niche_figure, overview_figure, scale_bar_um, view_of_niche, view_of_section
 from napari_metime.section import SectionResult
 
@@ -94,6 +94,13 @@ def test_cells_are_part_of_an_image_in_the_svg(result: SectionResult) -> None:
     assert b"data:image/png;base64," in svg
 
 
+def test_coldness_is_shown_as_in_the_window(result: SectionResult) -> None:
+    with print_style():
+        figure = overview_figure(view_of_section(result))
+    (bar,) = [axes for axes in figure.axes if axes.get_ylabel() == COLDNESS_TITLE]
+    assert bar.get_ylim() == coldness_limits(result.niches.map.coldness)
+
+
 def test_a_single_pixel_of_tissue_is_drawn(result: SectionResult) -> None:
     mask = np.zeros_like(result.tissue.mask)
     mask[5, 5] = True
@@ -140,7 +147,7 @@ def test_a_name_that_bites_is_drawn(result: SectionResult) -> None:
     channel = replace(result.channels.channels[0], name=name)
     with print_style():
         niche = niche_figure(view_of_niche(view_of_section(result), "1"), "1", channel)
-        for figure in (margin_figure(margin, [name]), niche):
+        for figure in (margin_figure(margin, {name: name}), niche):
             assert drawn(figure).png.startswith(b"\x89PNG")
     assert max(map(len, wrapped(name, 20).replace(r"\$", "$").split("\n"))) <= 20
     assert "\u202e" not in wrapped(name, 20)

@@ -116,7 +116,7 @@ def test_the_contrast_with_matched_tissue_stands_beside_what_is_supported(
     regions = result.niches.regions.assign(p_moved_kyn_trp=0.5, matched_log2fc_kyn_trp=0.2)
     regions["p_moved_L-Lactate"], regions["matched_log2fc_L-Lactate"] = 0.03, -0.5
     text = rendered(replace(result, niches=replace(result.niches, regions=regions)), recipe).text
-    assert "supported against the rest – L-Lactate" in text
+    assert "Niche 1: supported against the rest only – L-Lactate" in text
     assert "Against matched tissue: L-Lactate differs the other way (−0.50, q = 0.03)" in text
     assert "rests on the contrast with the rest alone" in text
 

@@ -80,6 +80,21 @@ def test_a_contrast_with_matched_tissue_goes_before_that_with_the_rest(result: S
     assert words.niche_sentences(replace(niches, regions=few))[0].endswith("times the matched tissue.")
 
 
+def test_a_niche_that_can_hardly_be_matched_says_so(result: SectionResult) -> None:
+    niches = result.niches
+    tested = {"p_moved_L-Lactate": 0.2, "p_moved_kyn_trp": np.nan, "n_tumor": [80, 40, 80, 399]}
+    regions = niches.regions.assign(**tested, n_moved=999.0, own_matched_share=0.1)
+    said = "; its metabolites cannot be compared with matched tumour: too little comparable tissue is left."
+
+    def ends_so(**columns: object) -> bool:
+        return words.niche_sentences(replace(niches, regions=regions.assign(**columns)))[0].endswith(said)
+
+    assert not ends_so()
+    assert ends_so(own_matched_share=0.5)
+    assert ends_so(n_moved=50.0)
+    assert ends_so(**{"p_moved_L-Lactate": np.nan})
+
+
 def test_the_null_says_what_it_was_fitted_to() -> None:
     """exp(-0.4) = 0.67."""
     assert words.null_sentence(None) == ""

@@ -55,7 +55,23 @@ def test_a_step_that_went_out_of_date_shows_its_settings_first(done):
     panel = done.panels["tissue"]
     done.session.put("tissue", "method", "otsu")
     assert order(panel) == ["settings", "button", "answer"]
+    assert panel.result.text().startswith("Before the change:\n")
+    assert panel.result.property("look") == "dim"
     assert not panel.about.isHidden()
+
+
+def test_an_error_stands_below_the_head_and_at_its_field(done, settle):
+    panel = done.panels["tissue"]
+    done.session.refuse("tissue", "tissue.method: should be one of those known; found none")
+    settle(done)
+    assert panel.error.isVisible()
+    assert panel.body.layout().itemAt(0).widget() is panel.error
+    seen = done._scroll.viewport().rect()
+    assert seen.contains(panel.error.mapTo(done._scroll.viewport(), panel.error.rect().bottomLeft()))
+    field = panel.forms[0].editors["tissue", "method"].box
+    assert field.property("wrong") is True
+    done.session.put("tissue", "method", "otsu")
+    assert field.property("wrong") is False
 
 
 def test_a_step_without_a_button_does_not_say_what_the_button_would_do(done):

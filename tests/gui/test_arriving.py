@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_metime.gui.arriving import incoming
 from napari_metime.gui.arriving.asking import Asking
 from napari_metime.gui.arriving.dropping import target_of, unknown_in_words
 from napari_metime.gui.arriving.incoming import are_ours
@@ -56,7 +57,7 @@ def test_a_folder_is_for_something_only_where_it_is_a_store(tmp_path):
     assert target_of(tmp_path, wants_cells=False) == "cells"
 
 
-def test_what_nothing_opens_says_what_can_be_opened(dock, tmp_path):
+def test_what_nothing_opens_says_what_can_be_opened(dock, tmp_path, monkeypatch):
     path = tmp_path / "prices.csv"
     path.write_text("item,price\nbread,1\n")
     (tmp_path / "notes.docx").write_bytes(b"PK")
@@ -64,14 +65,23 @@ def test_what_nothing_opens_says_what_can_be_opened(dock, tmp_path):
     for part in ("imzML with its .ibd", "transforms", "prices.csv (a table without numbers in two columns",
                  "notes.docx", "gone.docx (which is not there)", "drop the files in it"):  # fmt: skip
         assert part in words
+    dock.open_step("tissue")
     dock.take_files([tmp_path / "notes.docx"])
-    assert dock.session.error("data") == unknown_in_words([tmp_path / "notes.docx"])
-    assert dock.panels["data"].is_open
-    assert not are_ours([path], dock.session)
+    assert dock.bench.asking.notice == unknown_in_words([tmp_path / "notes.docx"])
+    assert not dock.head.question.isHidden()
+    assert dock.session.error("data") == ""  # a file that is for no step changes none
+    assert dock.panels["tissue"].is_open
+    assert are_ours([path], dock.session)  # a table is told in words, by napari in a traceback
+    photo = tmp_path / "photo.png"
+    monkeypatch.setattr(incoming, "_has_reader", lambda path: path == photo)
+    assert not are_ours([photo], dock.session)
+    assert not are_ours([photo, tmp_path / "notes.docx"], dock.session)
     own = tmp_path / "own.csv"
+    own.write_text(OWN)
+    assert are_ours([own], dock.session)
     own.write_text(KNOWN)
     dock.take_files([own])
-    assert dock.session.error("data") == ""
+    assert dock.head.question.isHidden()
 
 
 @pytest.fixture
@@ -101,6 +111,8 @@ def test_another_table_is_asked_for_and_no_keeps_all(dock, lab1, tmp_path, settl
     dock.take_files([write_own(tmp_path)])
     settle(dock)
     assert asked == ["Read lab2.csv in place of lab1.csv? Its roles go. Undo brings it back."]
+    assert dock.bench.viewer.status == ""  # nothing was taken
+    assert not any("lab2.csv" in line for line in dock.session.log)
     assert dock.session.values == before
     dock.take_files([lab1])  # the same again asks nothing and keeps what a person said
     settle(dock)
@@ -120,8 +132,8 @@ def test_a_table_that_took_anothers_place_can_be_taken_back(dock, lab1, tmp_path
     kept = unpack(pack(keep(dock.session).state, KINDS), KINDS)
     check(kept)  # and so it can in a project that is opened again
     assert kept.attributes["history"].past[-1].before == before
-    panel = dock.panels["cells"]
-    assert not panel.error.isHidden()
+    assert any("lab2.csv: taken as cells (step 4)" in line for line in dock.session.log)
+    assert dock.panels["cells"].header.state.text() == "? choose columns"
     dock.bench.undo()
     settle(dock)
     assert dock.session.get("cells") == before
@@ -156,9 +168,10 @@ def test_the_step_of_the_file_that_failed_stands_open_and_the_others_are_in(dock
     (tmp_path / "notes.docx").write_bytes(b"PK")
     names = ("landmarks.csv", "notes.docx", "bad.csv", "section.imzML")
     dock.take_files([tmp_path / name for name in names])
-    qtbot.waitUntil(lambda: dock.session.error("data") != "", timeout=60_000)
+    qtbot.waitUntil(lambda: dock.bench.asking.notice != "", timeout=60_000)
     assert dock.session.error("cells").startswith("bad.csv: expected 3 fields in every row")
-    assert "notes.docx" in dock.session.error("data")
+    assert "notes.docx" in dock.bench.asking.notice
+    assert dock.session.error("data") == ""
     assert dock.panels["cells"].is_open
     assert dock.session.get("align", "landmarks") == tmp_path / "landmarks.csv"
     assert dock.session.value("data") is not None
@@ -205,7 +218,10 @@ def test_the_columns_of_an_unknown_table_are_chosen_beside_its_first_rows(dock, 
     settle(dock)
     block = panel.columns
     assert panel.columns_fold.head.isChecked()
-    assert "x, y and type" in block.about.text()
+    assert "x, y and type" in block.question.text()
+    assert dock.session.error("cells") == ""  # it only wants a choice
+    assert panel.header.state.text() == "? choose columns"
+    assert not panel.primary.isEnabled()
     assert panel.note.isHidden()  # nothing was recognised
     assert [block.rows.horizontalHeaderItem(i).text() for i in range(3)] == ["pos_h", "pos_v", "population"]
     assert block.rows.item(0, 2).text() == "CD8"
@@ -216,7 +232,8 @@ def test_the_columns_of_an_unknown_table_are_chosen_beside_its_first_rows(dock, 
         box.setCurrentIndex(box.findText(column))
         box.activated.emit(box.currentIndex())
         settle(dock)
-    assert dock.session.error("cells") == ""
+    assert block.question.isHidden()
+    assert panel.header.state.text() == "? choose the unit"
     assert panel.unit.box.currentText() == "not known: choose"
     assert block.rows.horizontalHeaderItem(2).text() == "type = population"
     assert list(panel.types()) == ["B12", "CD8"]

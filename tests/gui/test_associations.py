@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QLabel
+from skimage.color import rgb2lab
 
-from napari_metime.gui.views.association_plots import MAX_LABEL, axis_colours
+from napari_metime.export.colours import GRADE_COLOURS, ROLE_COLOURS, rgb
+from napari_metime.gui.views.association_plots import AXIS_COLOURS, MAX_LABEL, axis_colours
 from napari_metime.gui.views.associations import AssociationView
-from napari_metime.gui.views.naming import place_names
+from napari_metime.gui.views.naming import APART_PX, place_names
 from napari_metime.gui.views.tables import association_columns, association_frame
 from napari_metime.gui.views.volcano import N_NAMED
 
@@ -101,6 +103,9 @@ def test_a_name_takes_the_nearest_free_place_and_none_where_there_is_none():
     assert place_names(at, size, everywhere, (100.0, 100.0)) == [None]
     twice = place_names(np.vstack([at, at]), np.vstack([size, size]), own, (100.0, 100.0))
     assert twice == [(40.0, 33.0), (40.0, 57.0)]
+    beside = place_names(np.array([[30.0, 50.0], [72.0, 50.0]]), np.array([[26.0, 10.0]] * 2), own, (100.0, 56.0))
+    (left, top), (right, other) = (place for place in beside if place is not None)
+    assert right - left - 26.0 >= APART_PX or abs(top - other) >= 10.0
 
 
 def test_names_stand_beside_their_points_and_cover_neither_each_other_nor_a_point(qtbot, associations):
@@ -174,10 +179,18 @@ def test_nothing_is_left_of_a_former_section(view):
     assert len(view.volcano.points.points()) == 0
 
 
+def test_the_colours_of_axes_are_told_from_each_other_and_from_those_of_roles_and_grades():
+    """CIE's difference of colours of 1976; 2.3 is just noticeable."""
+    taken = [*ROLE_COLOURS.values(), *GRADE_COLOURS.values()]
+    lab = {colour: rgb2lab(np.array(rgb(colour)) / 255) for colour in (*AXIS_COLOURS, *taken)}
+    for i, own in enumerate(AXIS_COLOURS):
+        assert min(np.linalg.norm(lab[own] - lab[other]) for other in (*AXIS_COLOURS[:i], *taken)) > 20
+
+
 def test_more_axes_than_colours_and_long_names_are_drawn(qtbot, associations):
     rows = [associations.iloc[2].to_dict() | {"channel": f"axis:{'x' * 40}{i}"} for i in range(12)]
     frame = association_frame(pd.DataFrame(rows), CHANNELS)
-    assert len(axis_colours(frame)) == 7
+    assert len(axis_colours(frame)) == len(AXIS_COLOURS)
     view = AssociationView()
     qtbot.addWidget(view)
     view.show_associations(pd.DataFrame(rows), CHANNELS)

@@ -13,9 +13,12 @@ from napari_metime.export.polygons import mask_outline
 from napari_metime.gui.layers import layers
 from napari_metime.gui.layers.canvas import Canvas
 from napari_metime.gui.layers.outlines import (
+    BADGE_PX,
+    DIGIT_PX,
     FADED,
     STRIPE_PX,
     _luminance,
+    badges,
     casing_of,
     follow_zoom,
     mark,
@@ -96,6 +99,23 @@ def test_every_line_is_told_from_its_casing(colour):
     assert (bright + 0.05) / (dark + 0.05) >= 3
 
 
+def test_numbers_of_two_digits_have_larger_discs_and_keep_them_at_every_zoom():
+    masks = {label: np.eye(3, dtype=bool) for label in (9, 10, 100)}
+    layer = badges("niche numbers", masks, dict.fromkeys(masks, "#0072B2"), (50.0, 50.0))
+    for zoom in (0.02, 3.0):
+        follow_zoom(layer, zoom)
+        assert (layer.size * zoom).tolist() == pytest.approx([BADGE_PX + more * DIGIT_PX for more in range(3)])
+
+
+def test_outlines_and_numbers_have_pictures_in_their_colour_that_napari_does_not_blacken():
+    masks, blue = {1: np.eye(3, dtype=bool)}, [0, 0x72, 0xB2]
+    for layer in (make("niches", masks, {1: "#0072B2"}, (50.0, 50.0)) for make in (outline_layer, badges)):
+        follow_zoom(layer, 3.0)
+        layer.refresh()
+        seen = layer.thumbnail[..., :3].reshape(-1, 3)
+        assert seen[seen.any(axis=1)].tolist() == [blue] * int(seen.any(axis=1).sum()) != []
+
+
 def test_a_region_of_nothing_has_no_lines_and_can_be_marked():
     layer = outline_layer("niches", {}, {}, (50.0, 50.0))
     mark(layer, 1)
@@ -118,6 +138,23 @@ def test_what_is_out_of_date_says_so_on_the_canvas_and_in_the_list(watched, sess
     session.put("niches", "radius_um", former)
     assert layers.find(viewer, "coldness").name == "coldness (log₂ ratio)"
     assert layers.find(viewer, "p_local").name == "mine"
+
+
+def test_an_image_that_reaches_further_is_in_sight_too_unless_it_is_hidden(watched, session):
+    viewer, _ = watched
+    viewer.canvas.size = (430, 590)
+    layers.fit_section(viewer, session)
+    alone = viewer.scene.camera.zoom
+    image = viewer.add_image(np.zeros((9, 9)), scale=(2000.0, 2000.0), metadata={layers.KEY: "microscopy"})
+    layers.fit_section(viewer, session)
+    center, zoom = np.array(viewer.scene.camera.center[1:]), viewer.scene.camera.zoom
+    low_um, high_um = image.extent.world
+    assert (center - np.array([430, 590]) / 2 / zoom <= low_um).all()
+    assert (center + np.array([430, 590]) / 2 / zoom >= high_um).all()
+    image.visible = False
+    layers.fit_section(viewer, session)
+    viewer.layers.remove(image)
+    assert viewer.scene.camera.zoom == alone
 
 
 @pytest.mark.parametrize("size", [(430, 590), (900, 1600), (300, 2000)])

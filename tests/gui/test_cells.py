@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_metime.gui.layers.cell_layers import CELL_OPACITIES, MAX_DRAWN, cells_layer, drawn_rows, recolour
+from napari_metime.gui.layers.cell_layers import (
+    CELL_OPACITIES,
+    MAX_DRAWN,
+    cells_layer,
+    drawn_rows,
+    recolour,
+    regions_of,
+)
 from napari_metime.gui.layers.frame import KEY
 from napari_metime.gui.layers.layers import find
 from napari_metime.gui.panels.cells import FILES, zarr_of
@@ -69,6 +77,15 @@ def test_of_very_many_cells_a_random_part_is_drawn_and_it_says_so():
     assert np.array_equal(layer.features["cell_id"].astype(int), rows)
     assert np.array_equal(rows, cells_layer(table_of(n), "role", ()).metadata["rows"])
     assert not cells_layer(table_of(100), "role", ()).name_overlay.visible
+
+
+def test_niches_of_other_cells_mark_none():
+    layer = cells_layer(table_of(400), "role", ())
+    cells = pd.DataFrame({"cell_id": table_of(400).cell_id, "region_id": pd.array([1, None, 2, 0] * 100, dtype="Int64")})
+    expected = np.array([1, 0, 2, 0] * 100)[layer.metadata["rows"]]
+    assert np.array_equal(regions_of(layer, cells), expected)
+    for others in (cells.iloc[:200], cells.iloc[::-1], pd.concat([cells.iloc[1:], cells.iloc[:1]])):
+        assert regions_of(layer, others) is None
 
 
 @pytest.mark.parametrize(("n_first", "n_kept"), [(10, 10), (MAX_DRAWN, MAX_DRAWN // 2), (3 * MAX_DRAWN, MAX_DRAWN - 9)])
@@ -146,7 +163,7 @@ def test_a_wrong_file_after_a_right_one_leaves_nothing_of_it(dock, settle, recip
         dock.bench.look_at_cells(path)
         settle(dock)
     panel = dock.panels["cells"]
-    assert "found 'a', 'b'; choose Column of x (step 4), Column of y (step 4) and Column" in panel.error.text()
+    assert "No column has a name that is known for x, y and type" in panel.columns.question.text()
     assert panel.note.isHidden()
     assert panel.sums.isHidden()
     assert panel.table.isHidden()

@@ -40,7 +40,11 @@ class Person:
         self._qtbot, self._monkeypatch = qtbot, monkeypatch
 
     def see(self, widget: QWidget) -> None:
-        """Scroll until a widget is in sight."""
+        """Scroll until a widget is in sight; settings that are folded into a line are opened first."""
+        for settings in (panel.settings for panel in self.dock.panels.values()):
+            is_folded = settings.change.isVisible() and not settings.change.isChecked()
+            if is_folded and settings.isAncestorOf(widget) and widget is not settings.change:
+                self.press(settings.change)
         self._qtbot.waitUntil(widget.isVisible, timeout=PATIENCE_MS)
         self.dock._scroll.ensureWidgetVisible(widget)
         self._qtbot.waitUntil(lambda: not widget.visibleRegion().isEmpty())
@@ -181,8 +185,10 @@ def test_wrong_files_are_told_and_mended_in_sight(person, recipe, tmp_path):
     picture, unsized = tmp_path / "picture.png", tmp_path / "unsized.imzML"
     picture.write_bytes(b"\x89PNG")
     person.choose(panel.choose, picture)
-    person.see(panel.error)
-    assert panel.error.text().startswith("✕ expected")
+    notice = person.dock.head.question
+    assert notice.words.text().startswith("Expected a file that this window opens, found picture.png")
+    person.press(notice.yes)
+    assert not notice.isVisible()
     sized = recipe.ims.path.read_bytes()
     unsized.write_bytes(b"\n".join(line for line in sized.splitlines() if not re.search(rb"IMS:100004[67]", line)))
     unsized.with_suffix(".ibd").write_bytes(recipe.ims.path.with_suffix(".ibd").read_bytes())

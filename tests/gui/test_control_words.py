@@ -12,7 +12,14 @@ import pytest
 import napari_metime
 from napari_metime.gui.dock import PANELS
 from napari_metime.gui.panels import align, cells, niches
-from napari_metime.gui.running.control_words import CONTROLS, NO_EFFECTOR, VALUES, control_of, in_the_window
+from napari_metime.gui.running.control_words import (
+    CONTROLS,
+    NO_EFFECTOR,
+    VALUES,
+    control_of,
+    error_in_words,
+    in_the_window,
+)
 from napari_metime.gui.state.chain import NEEDS, READS, number
 from napari_metime.gui.widgets.forms import field_of
 from napari_metime.recipe import Recipe
@@ -49,13 +56,25 @@ FILES = (".csv", ".geojson", ".tif", ".ibd", ".imzML", ".yaml", ".json", ".html"
         ),
         (
             "niches.radius_um: should be 'auto' or should be less than or equal to 2000; found 5000",
-            "Window radius (step 6): should be auto, or at most 2000; found 5000",
+            "Window radius (step 6): should be auto, or at most 2,000 µm; found 5,000 µm",
+        ),
+        (
+            "expected the unit of the header, mm ('X mm', 'Y mm'), found cells.unit: um; leave cells.unit out or name "
+            "other columns",
+            "expected the unit of the header, mm ('X mm', 'Y mm'), found Unit of x and y (step 4): micrometres (µm); "
+            "choose mm, from the header",
         ),
         ("set ims.pixel_size_um in the recipe (µm)", "enter it as Pixel size (step 1), in µm"),
     ],
 )
 def test_keys_of_the_recipe_are_named_as_the_window_names_their_controls(told, said):
     assert in_the_window(told) == said
+
+
+def test_within_its_step_an_error_names_no_step_and_begins_with_a_capital():
+    told = "expected a size; set ims.pixel_size_um or cells.unit"
+    assert error_in_words(told, 1) == "Expected a size; set Pixel size or Unit of x and y (step 4)"
+    assert error_in_words("cells.csv: expected a size").startswith("cells.csv")
 
 
 def test_every_named_control_is_a_key_of_the_recipe():

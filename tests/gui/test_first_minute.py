@@ -56,14 +56,15 @@ def test_files_come_in_the_order_in_which_they_need_each_other(files):
 
 def test_all_files_at_once_go_to_their_steps_and_the_unknown_one_is_told(dock, files, settle, click, qtbot):
     assert drop(dock, files)
-    qtbot.waitUntil(lambda: dock.session.error("data") != "", timeout=60_000)
+    qtbot.waitUntil(lambda: dock.bench.asking.notice != "", timeout=60_000)
     session, (image, landmarks, cells, section, _, notes) = dock.session, files
     assert session.get("ims", "path") == section
     assert session.get("cells", "path") == cells
     assert session.get("microscopy", "path") == image
     assert session.get("align", "landmarks") == landmarks
-    assert notes.name in session.error("data")
-    assert "expected a file that this window opens" in session.error("data")
+    assert notes.name in dock.head.question.words.text()
+    assert "Expected a file that this window opens" in dock.head.question.words.text()
+    assert session.error("data") == ""
     assert session.get("cells", "roles")["effector"]
     click(dock, "tissue", "metabolites", "cells", "align")
     assert session.state("niches") == "ready"
@@ -85,7 +86,7 @@ def test_a_recipe_keeps_its_own_settings_of_the_files_that_come_with_it(dock, re
         ("landmarks.csv", False, True),
         ("microscopy.ome.tif", False, False),
         ("microscopy.ome.tif", True, True),
-        ("notes.docx", True, False),
+        ("notes.docx", True, True),
     ],
 )
 def test_what_is_dropped_on_the_canvas_stays_naparis_unless_it_is_ours(dock, files, name, with_section, ours):
@@ -101,7 +102,7 @@ def test_a_drop_on_the_canvas_is_taken_and_with_shift_or_alt_left_to_napari(dock
     dock.drops.watch(canvas)
     dock.take_files = taken.extend
     drop(canvas, files[2:4], Qt.KeyboardModifier.AltModifier)
-    drop(canvas, files[-1:])
+    drop(canvas, files[:1])  # an image alone
     assert taken == []
     assert drop(canvas, files[2:4])
     assert taken == files[2:4]
@@ -155,11 +156,22 @@ def test_a_question_stands_in_the_dock_and_nothing_waits_for_it(dock, monkeypatc
     strip = dock.head.question
     assert answers == [("first", "no")]
     assert not strip.isHidden()
-    assert (strip.words.text(), strip.yes.text(), strip.no.text()) == ("second?", "Open it", "Keep this one")
+    assert (strip.words.text(), strip.yes.text(), strip.no.text()) == (
+        "second?\n(The question before this one: Keep this one.)", "Open it", "Keep this one"
+    )
     strip.yes.click()
     assert answers == [("first", "no"), ("second", "yes")]
     assert strip.isHidden()
     assert Asking().question is None
+    asking.tell("expected a file, found none")
+    assert (strip.words.text(), strip.yes.text()) == ("Expected a file, found none", "OK")
+    assert strip.no.isHidden()
+    asking.ask(Question("third?", "Open it", "Keep this one", lambda: None))
+    assert not strip.no.isHidden()
+    strip.no.click()
+    strip.yes.click()  # the notice stands again once the question is answered
+    assert strip.isHidden()
+    assert asking.notice == ""
 
 
 def test_the_menu_offers_what_can_be_done_now(dock, outlined):

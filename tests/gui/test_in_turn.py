@@ -20,6 +20,16 @@ def test_pieces_are_done_one_a_turn_and_in_their_order(qtbot):
     assert done == ["a", "b", "c"]
 
 
+def test_nothing_is_done_once_what_it_is_for_has_gone(qtbot):
+    owner, done, there = QObject(), [], [object(), None]
+    in_turn = InTurn(owner, lambda: there.pop(0))
+    for name in "ab":
+        in_turn.put(name, lambda name=name: done.append(name))
+    qtbot.waitUntil(lambda: not in_turn.isActive())
+    assert done == ["a"]
+    assert "b" not in in_turn
+
+
 def test_a_piece_is_done_once_as_it_was_put_off_last_or_at_once_where_asked_for(qtbot):
     owner, done = QObject(), []
     in_turn = InTurn(owner)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtWidgets import QLabel
 
 from napari_metime import pipeline
 from napari_metime.export.colours import ROLE_COLOURS
+from napari_metime.export.images import coldness_limits
 from napari_metime.gui.layers import layers
 from napari_metime.gui.layers.cell_layers import DRAWN
 from napari_metime.gui.layers.legend import Legend
@@ -141,10 +143,13 @@ def test_what_was_found_lies_in_layers_to_switch(viewer, session):
     assert {"coldness", "p_local", "q_local", "membership", "niches"} <= set(maps)
     assert [kind for kind in maps if of[kind].visible and kind != "not assessable"] == [
         "coldness",
+        "domain outline",
         "niches",
         "niche numbers",
     ]
     assert [of[kind].name for kind in ("p_local", "q_local")] == ["local p (−log₁₀)", "local q (−log₁₀)"]
+    assert all(of[kind].thumbnail[..., :3].any() for kind in maps)  # of those that were never in sight, too
+    assert of["coldness"].contrast_limits == list(coldness_limits(found.coldness))
     known = np.isfinite(found.p_local)
     assert np.allclose(10.0 ** -of["p_local"].data[known], np.maximum(found.p_local[known], LEAST_P), rtol=1e-4)
     assert np.isnan(of["p_local"].data[~found.assessable]).all()
@@ -160,7 +165,7 @@ def test_grey_is_where_nothing_can_be_said_and_structures_have_layers(session):
     found = replace(result.map, assessable=half, lymphoid=ring, hot_labels=2 * ring, membership=None)
     told = replace(result, map=found)
     placed = layers.on_grid(session.value("data").dataset.grid)
-    of = {layer.metadata[layers.KEY]: layer for layer in niche_layers(told, placed)}
+    of = {layer.metadata[layers.KEY]: layer for layer in niche_layers(told, session.value("tissue").mask, placed)}
     assert np.array_equal(of["not assessable"].data > 0, result.map.domain & ~half)
     height, width = placed["scale"]
     ends = of["lymphoid structures"].metadata["lines"].reshape(-1, 2) / (height, width)
@@ -168,6 +173,12 @@ def test_grey_is_where_nothing_can_be_said_and_structures_have_layers(session):
     assert np.unique(of["inflamed regions"].metadata["label"]).tolist() == [2]
     assert not of["lymphoid structures"].visible
     assert "membership" not in of
+    ends = of["domain outline"].metadata["lines"].reshape(-1, 2) / (height, width)
+    rows, cols = np.nonzero(result.map.domain)
+    assert (ends.min(axis=0) + 0.5).tolist() == [rows.min(), cols.min()]
+    assert (ends.max(axis=0) - 0.5).tolist() == [rows.max(), cols.max()]
+    of_all = niche_layers(told, result.map.domain, placed)
+    assert "domain outline" not in {layer.metadata[layers.KEY] for layer in of_all}  # that of the tissue says it
 
 
 def test_the_legend_names_what_is_in_sight_and_nothing_else(qapp, viewer, session):
@@ -175,6 +186,14 @@ def test_the_legend_names_what_is_in_sight_and_nothing_else(qapp, viewer, sessio
     assert not legend.coldness.isHidden()
     assert not legend.roles["effector"].isHidden()
     assert legend.lymphoid.isHidden()  # there are none
+    assert not legend.domain.isHidden()
+    assert legend.domain.findChild(QLabel).text() == "tumour bed (searched)"
+    layers.dress_cells(viewer)  # as the canvas does while a map is in sight
+    legend.refresh()
+    assert [role for role, line in legend.roles.items() if not line.isHidden()] == ["effector", "suppressor"]
+    layers.mark_niche(viewer, 1)  # all cells of a niche in hand are drawn
+    legend.refresh()
+    assert not legend.roles["tumor"].isHidden()
     viewer.layers.insert(0, Labels(np.ones((3, 3), np.uint8), metadata={layers.KEY: "lymphoid structures"}))
     for kind in ("cells", "coldness", "niches"):
         layers.find(viewer, kind).visible = False

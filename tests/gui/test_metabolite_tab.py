@@ -348,7 +348,7 @@ def test_a_large_image_is_thinned_out_and_keeps_its_form():
 
 def test_the_third_step_says_what_was_seen_and_scored(measured):
     value = measured.session.value("metabolites")
-    assert in_one_line(value) == "2 of 5 seen, 1 doubtful; 1 metabolic axis scored"
+    assert in_one_line(value) == "2 of 5 seen · 1 axis scored"
     scored = "Metabolic axes with a score: Lactate and glycolysis."
     others = "The Metabolites tab says why the others have no score."
     assert in_sentences(value) == (f"{scored} {others}", "Beside the panel: 1 image.")

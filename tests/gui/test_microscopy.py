@@ -177,10 +177,16 @@ def test_cells_in_um_ask_for_the_pixel_size_of_an_image_without(dock, recipe_pat
     settle(dock)
     click(dock, "cells")
     tifffile.imwrite(tmp_path / "plain.tif", np.zeros((40, 50), np.uint8))
+    dock.session.put("align", "", {"matrix": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))})
+    click(dock, "align")
+    panel = dock.panels["align"]
+    assert panel._is_answered
     dock.take_file(tmp_path / "plain.tif")
     qtbot.waitUntil(lambda: dock.bench.microscope.image is not None, timeout=20_000)
-    block = dock.panels["align"].microscopy
-    assert "how large a pixel is" in block.question.text()
+    block = panel.microscopy
+    assert not panel._is_answered  # the question is not folded away
+    assert panel.header.state.text() == "? give the image's scale"
+    assert "Pixel size: not in the file" in block.question.text()
     assert shown(dock) == []
     assert "Not shown until its scale is known" in block.note.text()
     dock.session.put("microscopy", "pixel_size_um", 20.0)

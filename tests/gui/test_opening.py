@@ -13,6 +13,7 @@ from napari_metime.gui.layers import layers
 from napari_metime.gui.running.words import in_one_line
 from napari_metime.gui.state.chain import STEPS
 from napari_metime.gui.state.made import Aligned
+from napari_metime.gui.state.ways import NOTHING_YET
 from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.pipeline import align_cells, read_cells
 from napari_metime.recipe import load_recipe
@@ -57,7 +58,7 @@ def write_wrong(kind, folder, recipe):
 
 
 @pytest.mark.parametrize("kind", ["picture", "missing", "no XML", "alone", "short"])
-def test_a_wrong_file_is_told_in_step_1_and_the_section_stays_whole(worked_on, kind, tmp_path, recipe, settle):
+def test_a_wrong_file_is_told_in_step_1_and_the_section_stays_whole(worked_on, kind, tmp_path, recipe, settle, asked):
     before = everything(worked_on)
     worked_on.open_step("cells")
     worked_on.take_file(write_wrong(kind, tmp_path, recipe))
@@ -66,6 +67,20 @@ def test_a_wrong_file_is_told_in_step_1_and_the_section_stays_whole(worked_on, k
     assert worked_on.panels["data"].is_open
     assert everything(worked_on) == before
     assert worked_on.session.state("cells") == "done"
+    assert bool(asked) == (kind in ("no XML", "short"))  # what is seen at once is not asked about
+
+
+def test_an_alignment_by_nothing_says_what_to_do_and_cells_in_um_are_offered_as_they_are(worked_on, settle):
+    panel, empty = worked_on.panels["align"], {"landmarks": None, "transform": "similarity"}
+    worked_on.session.put("align", "", empty)
+    worked_on.bench.run("align")
+    assert worked_on.session.error("align") == NOTHING_YET["landmarks"]
+    assert panel.error.text() == f"✕ {NOTHING_YET['landmarks']}"
+    assert panel.already.isHidden() == (worked_on.session.value("cells").unit != "um")
+    panel.already.click()
+    assert worked_on.session.get("align") == "none"
+    assert worked_on.session.error("align") == ""
+    assert panel.already.isHidden()
 
 
 def test_a_recipe_of_a_missing_file_leaves_the_section_whole(worked_on, tmp_path, recipe_path, settle):
@@ -214,6 +229,6 @@ def test_two_landmarks_have_an_unknown_error_and_more_a_short_one_with_its_unit(
         placed = align_cells(table, pixel_size_um=recipe.cells.pixel_size_um, align=align)
         texts.append(in_one_line(Aligned.of(table, *placed)))
     known, unknown = texts
-    assert known.split(" · ")[0].startswith("error ")
+    assert known.split(" · ")[0].startswith("off by ")
     assert known.split(" · ")[0].endswith(" µm")
-    assert unknown == "error unknown · similarity"
+    assert unknown == "error unknown · similarity (scaled)"

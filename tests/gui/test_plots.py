@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_metime import pipeline
 from napari_metime.gui.views.gradient_plot import NICHE_BORDER, TUMOUR_MARGIN, GradientPlot
 from napari_metime.gui.views.lower_dock import LowerDock
+from napari_metime.gui.views.naming import freest_corner
 from napari_metime.gui.views.plots import new_plot
 from napari_metime.gui.views.spectrum_plot import SpectrumPlot
 from napari_metime.gui.views.sticks import Sticks
@@ -65,6 +66,30 @@ def test_channels_are_named_for_a_reader_with_their_unit(gradients):
     gradients.border.setCurrentText(TUMOUR_MARGIN)  # of which there are no bands
     assert gradients.shown_plot() is None
     gradients.save.click()  # so nothing is asked
+
+
+def test_the_border_of_a_niche_is_shown_once_there_is_one_and_all_tissue_has_its_own(gradients):
+    frames, grades = gradients._frames, gradients._grades
+    margin = frames[NICHE_BORDER].assign(region_id="domain")
+    gradients.show_gradients(pd.DataFrame(), {}, margin, domain="tissue")
+    assert gradients.border.currentText() == "tissue border"
+    axis = gradients.plot.getPlotItem().getAxis("bottom")
+    assert axis.labelText == "distance from the tissue border (µm), negative inside"
+    gradients.show_gradients(frames[NICHE_BORDER], grades, margin)
+    assert gradients.border.currentText() == NICHE_BORDER
+    gradients.border.setCurrentText(TUMOUR_MARGIN)
+    gradients.mark_niche(2)
+    assert gradients.border.currentText() == NICHE_BORDER
+
+
+def test_a_legend_stands_where_it_covers_least(gradients):
+    along = np.linspace(0, 1, 50)
+    corners = {name: freest_corner(np.column_stack([along, y]), (0.3, 0.3)) for name, y in (
+        ("rises", 1 - along), ("falls", along), ("high", 0 * along), ("rises and stays", np.maximum(1 - 3 * along, 0)),
+    )}  # fmt: skip
+    assert corners == {"rises": (1, 1), "falls": (1, 0), "high": (1, 1), "rises and stays": (1, 1)}
+    gradients.mark_niche(1)
+    assert gradients._legend.isVisible()
 
 
 def test_the_other_curves_fade_while_a_niche_is_in_hand(gradients):

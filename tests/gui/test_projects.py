@@ -26,6 +26,8 @@ from napari_metime.gui.projects import autosave, projects
 from napari_metime.gui.projects.autosave import drop_oldest, latest_autosave, unfinished_folder
 from napari_metime.gui.projects.keeping import KINDS
 from napari_metime.gui.state.chain import STEPS
+from napari_metime.gui.state.in_sight import InHand
+from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.ims import extract_ions
 from napari_metime.project import HEAD, Project, load_project, read_head, save_project
 
@@ -101,6 +103,36 @@ def test_a_saved_project_shows_everything_at_once(worked_on, another, settle, qt
     assert _layers(dock) == _layers(worked_on)
     assert dock.session.project == tmp_path / "mine"
     assert recent_files()[0] == tmp_path / "mine"
+
+
+def test_a_finished_project_comes_back_with_niche_channel_tab_and_the_step_that_is_next(
+    dock, recipe, result, another, settle, qtbot, tmp_path
+):
+    dock.bench.fill(recipe, result, pipeline.read_cells(recipe.cells))
+    lower = LowerDock(dock.bench)
+    qtbot.addWidget(lower)
+    dock.bench.selection.choose_channel("L-Lactate")
+    dock.bench.selection.choose_niche(1)
+    lower.tabs.setCurrentWidget(lower._pages["Gradient"])
+    with qtbot.waitSignal(dock.bench.projects.saved):
+        dock.bench.save_project(tmp_path / "mine")
+    fresh, used = another(), another()
+    before = LowerDock(used.bench)
+    qtbot.addWidget(before)
+    for each in (fresh, used):
+        each.bench.open_project(tmp_path / "mine")
+        settle(each)
+        assert each.panels["export"].is_open
+        assert each.bench.selection.hand == InHand(1, "L-Lactate", "Gradient")
+        assert layers.find(each.bench.viewer, "niches").metadata["selected"] == 1
+    after = LowerDock(fresh.bench)  # it comes after the project where the window had none
+    qtbot.addWidget(after)
+    for lower in (before, after):
+        assert lower.tabs.tabText(lower.tabs.currentIndex()) == "Gradient"
+        assert lower.gradients._niche == "1"
+    used.bench.selection.take_up(InHand(99, "of another section", "of another version"))
+    assert (used.bench.selection.niche, used.bench.selection.channel) == (0, "L-Lactate")
+    assert before.tabs.tabText(before.tabs.currentIndex()) == "Gradient"
 
 
 def _ions(dock: StepperDock) -> dict[str, np.ndarray]:
@@ -230,10 +262,12 @@ def test_a_save_of_a_former_section_that_fails_is_not_told_of_the_one_that_is_op
     bench.arrivals.open_path(other / "other.imzML")
     settle(outlined)
     assert session.get("ims", "path") == other / "other.imzML"
+    if by_hand:
+        bench.save_project(tmp_path / "theirs")  # waits for its turn, and for the rescue of what was to be in the first
     free.set()
     qtbot.waitUntil(lambda: any("disk full" in line for line in session.log), timeout=5000)
     kept(outlined)
-    assert (session.unkept, session.project) == ("", None)
+    assert (session.unkept, session.project) == ("", tmp_path / "theirs" if by_hand else None)
     assert any("the former section was not kept by itself" in line for line in session.log) != by_hand
     if by_hand:
         assert "simulated-0, which was open before, is not saved: " in session.error("data")

@@ -102,6 +102,22 @@ def test_a_niche_chosen_anywhere_is_in_hand_everywhere(lower, qtbot, monkeypatch
         told.clear()
 
 
+def test_the_number_of_the_niche_in_hand_shows_its_spectrum_once_more(lower, qtbot):
+    by_canvas(lower)
+    lower.bench.spectra.clear_overlay()
+    by_number(lower)
+    qtbot.waitUntil(lambda: lower.bench.spectra.overlay_title.startswith("niche 1 · "))
+
+
+def test_the_box_of_the_m_z_follows_the_channel_in_hand(lower):
+    bar, selection = lower.spectrum.bar, lower.bench.selection
+    selection.choose_channel(CHANNEL)
+    assert bar.mz.value() == pytest.approx(selection.mz_of(CHANNEL), abs=1e-4)
+    assert bar.slider.value() > 0
+    selection.choose_channel("kyn_trp")  # a ratio has none, and no ion is in sight
+    assert bar.mz.text() == "choose"
+
+
 def test_a_place_outside_every_niche_leaves_none_in_hand(lower):
     by_number(lower)
     labels = lower.session.value("niches").map.labels

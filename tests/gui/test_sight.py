@@ -119,6 +119,11 @@ def test_what_cannot_be_assessed_comes_and_goes_with_the_maps_of_niches(session,
     bring_into_sight(viewer, layers.find(viewer, "p_local"), has_gaps=True)
     assert grey.visible
     assert maps(viewer) == ["p_local"]
+    layers.remove(viewer, "not assessable")  # as where all could be assessed before
+    layers.show_channel(viewer, session, ION)
+    layers.show(viewer, session, "niches")
+    assert not layers.find(viewer, "not assessable").visible
+    assert maps(viewer) == [ION]
 
 
 def test_every_map_has_a_bar_a_title_and_opaque_colours(viewer, session):

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_metime import pipeline
 from napari_metime.cli import main
 from napari_metime.gui.layers import layers
-from napari_metime.gui.running.control_words import in_the_window
+from napari_metime.gui.running.control_words import error_in_words
 from napari_metime.gui.state.chain import STEPS
 from napari_metime.gui.state.regions import region_mask
 from napari_metime.recipe import Recipe, load_recipe
@@ -82,6 +82,7 @@ def test_the_session_has_the_mask_on_the_screen_after_every_edit(opened, click, 
     opened.session.put("tissue", "method", "none")
     click(opened, "tissue")
     layer, masks = layers.find(opened.bench.viewer, "tissue"), []
+    opened.bench.painting.start("tissue")  # in sight only while a tool is in the hand
     for edit in (lambda: brush(layer, 0), lambda: polygon(layer), layer.undo, layer.redo, layer.undo, layer.undo):
         edit()
         qtbot.waitUntil(lambda: np.array_equal(opened.session.value("tissue").mask, layer.data > 0), timeout=2000)
@@ -203,13 +204,14 @@ def settle_all(dock, settle):
 
 def test_an_emptied_section_name_is_the_name_of_the_file(opened, qtbot):
     line = opened.panels["data"].forms[0].editors["section", "id"].line
+    folder = opened.session.get("ims", "path").parent.name
     for typed, name in (("", "section"), ("S7", "S7")):
         line.clear()
         line.textEdited.emit("")
         qtbot.keyClicks(line, typed)
         assert line.text() == typed
         assert opened.session.get("section", "id") == name
-        assert opened.panels["export"].folder.text() == f"{name}_results"
+        assert opened.panels["export"].folder.text() == str(Path(folder, f"{name}_results"))
 
 
 def test_run_all_does_every_step_up_to_the_niches(opened, settle):
@@ -300,7 +302,7 @@ def test_a_bad_file_is_told_in_its_step_as_on_the_command_line_but_by_the_names_
     settle(dock)
     assert main(["info", str(path)]) == 2
     assert f"error: {dock.session.error('data')}\n" == capsys.readouterr().err
-    assert dock.panels["data"].error.text() == f"✕ {in_the_window(dock.session.error('data'))}"
+    assert dock.panels["data"].error.text() == f"✕ {error_in_words(dock.session.error('data'), 1)}"
     assert "recipe" not in dock.panels["data"].error.text()
     assert "--" not in dock.panels["data"].error.text()
     assert dock.session.state("data") == "ready"

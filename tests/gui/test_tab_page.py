@@ -56,10 +56,14 @@ def test_a_result_that_is_out_of_date_says_why_and_stays(lower):
 
 
 def test_a_step_that_another_one_has_made_stale_names_that_one(lower):
+    lower.session.put("cells", "roles", {"effector": ("CD8",)})
+    assert out_of_date_in_words(lower.session, "niches") == (  # the root, not Align, which stands between
+        "Out of date: made before Cells (step 4) changed; press Run all."
+    )
     lower.session.put("tissue", "method", "otsu")
     assert out_of_date_in_words(lower.session, "tissue").endswith("; run Tissue again.")
     assert out_of_date_in_words(lower.session, "metabolites") == (
-        "Out of date: made before Tissue changed; run Tissue again first."
+        "Out of date: made before Tissue (step 2) changed; press Run all."
     )
 
 
@@ -102,6 +106,24 @@ def test_a_search_chooses_no_niche_and_gives_the_row_in_hand_back(niche_tab):
     niche_tab.search.field.setText("")
     assert set(chosen) <= {2}
     assert [index.data() for index in niche_tab.table.selectionModel().selectedRows()] == ["2"]
+
+
+def test_the_channel_in_hand_stands_whole_behind_what_is_asked_for_first_and_the_rest_behind_a_box(lower):
+    tab = lower.niches
+    lower.bench.selection.choose_channel("L-Lactate")
+    table = tab.table
+
+    def shown() -> list[str]:
+        return [c.key for i, c in enumerate(table.frame_model.columns) if not table.isColumnHidden(i)]
+
+    for width, first in ((560, {"region_id", "grade", "rate_ratio", "p_region"}), (900, {"area_um2", "n_effector"})):
+        table.resize(width, 200)
+        tab._choose_columns()
+        assert {*first, "log2fc_L-Lactate"} <= set(shown())
+        assert sum(table.columnWidth(i) for i in range(len(table.frame_model.columns))) <= width
+        assert not [key for key in shown() if "log2fc" in key and key != "log2fc_L-Lactate"]
+    tab.more.setChecked(True)
+    assert len(shown()) == len(table.frame_model.columns)
 
 
 def test_where_no_niche_was_found_words_say_so_above_the_rest(niche_tab):

@@ -12,9 +12,11 @@ from napari_metime.gui.views.tables import (
     REGION_COLUMNS,
     association_columns,
     region_columns,
+    shown_regions,
 )
 from napari_metime.gui.widgets.frame_table import FrameView
 from napari_metime.gui.widgets.searching import TableSearch
+from napari_metime.section import NicheResult
 
 SELECT_ROW = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
 
@@ -51,10 +53,23 @@ def test_regions_are_shown_with_units_and_sensible_digits(qtbot, regions):
     view.show_frame(regions, region_columns(regions), 1)
     shown = texts(view, 0)
     assert (shown["Area\n(mm²)"], shown["Cells"]) == ("0.25", "1,234")
-    assert shown["Effectors †\n/ expected"] == "22 / 65"
-    assert shown["Rate ratio †\n(95 % interval)"] == "0.12 (0.10–0.20)"
+    assert shown["Effectors\n/ expected †"] == "22 / 65"
+    assert shown["Rate ratio\n(95 % interval) †"] == "0.12 (0.10–0.20)"
     assert shown["L-Lactate\n(log₂ change)"] == "−0.50 (−0.70 to −0.30)"
-    assert texts(view, 1)["Rate ratio †\n(95 % interval)"] == "–"
+    assert texts(view, 1)["Rate ratio\n(95 % interval) †"] == "–"
+
+
+def test_the_domain_has_the_grade_of_the_section_and_the_rest_no_expected_effectors(qtbot, regions):
+    """The grade is said once: regions.csv has no word for inflamed, and the report and summary.csv say it."""
+    view = FrameView()
+    qtbot.addWidget(view)
+    whole = regions.assign(kind=["niche", "domain"], grade=["desert", "undetermined"])
+    summary = pd.DataFrame({"grade": ["inflamed"]})
+    shown = shown_regions(NicheResult(None, whole, whole, whole, whole, summary=summary))
+    view.show_frame(shown, region_columns(shown), 1)
+    told = [(texts(view, row)["Grade"], texts(view, row)["Effectors\n/ expected †"]) for row in (0, 1)]
+    assert told == [("desert", "22 / 65"), ("inflamed", "20,000 / –")]
+    assert whole["grade"].tolist() == ["desert", "undetermined"]
 
 
 def test_what_a_niche_has_no_value_of_is_told_in_words_and_the_rest_has_a_dash(qtbot, regions):
@@ -82,7 +97,7 @@ def test_what_regions_were_chosen_by_is_marked_in_the_header(regions):
     table = regions.assign(**known, called_share=np.nan)
     headers = {column.key: column for column in region_columns(table)}
     for key in ("suppressed", "rate_ratio", "p_region"):
-        assert headers[key].header.partition("\n")[0].endswith(" †")
+        assert headers[key].header.endswith(" †")
         assert headers[key].help.endswith("do not test it again.")
     for key in ("area_um2", "n_cells", "log2fc_L-Lactate"):
         assert "†" not in headers[key].header

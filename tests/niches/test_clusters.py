@@ -157,4 +157,4 @@ def test_p_has_the_least_value_for_a_planted_niche_and_stays_in_its_range(plant)
         assert ((p >= 1 / 40) & (p <= 1)).all()
         assert p[tested.labels[35, 32] - 1] == 1 / 40
     assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert told[-1] == 0.5  # these effectors neither thin nor clump, so nothing is drawn of a null of their own

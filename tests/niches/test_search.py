@@ -31,6 +31,15 @@ def test_a_planted_niche_is_found_and_little_else(plant, seed: int) -> None:  # 
     assert np.median(found.coldness[section.disc]) > 1
 
 
+def test_none_is_told_with_what_was_searched_and_the_coldest(plant) -> None:  # type: ignore[no-untyped-def]
+    section = plant(0)
+    found = search(section, alpha=0.0)  # whatever is there, none is called
+    share = 100 * found.domain.sum() / section.tissue.sum()
+    area = found.domain.sum() * section.grid.pixel_area_um2 / 1e6
+    assert found.note.startswith(f"No cold niche in the tumour bed ({area:.2f} mm², {share:.0f} % of the tissue); ")
+    assert found.note.endswith(f" The coldest region has p = {found.p_smallest:.2g}, not below 0.")
+
+
 def test_sections_without_niches_are_rarely_called(plant) -> None:  # type: ignore[no-untyped-def]
     # Nominally one in twenty; five or more of twelve has probability 2e-4.
     assert sum(search(plant(100 + seed)).n_niches > 0 for seed in range(12)) < 5

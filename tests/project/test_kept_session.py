@@ -19,7 +19,7 @@ from napari_metime.errors import ImzMLError, MetimeError, MissingFileError, Proj
 from napari_metime.gui.projects.keeping import KINDS, keep, relinked, restore
 from napari_metime.gui.state.chain import STEPS
 from napari_metime.gui.state.history import Change, History
-from napari_metime.gui.state.in_sight import InSight
+from napari_metime.gui.state.in_sight import InHand, InSight
 from napari_metime.gui.state.made import Outlined
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.gui.state.session import Session
@@ -367,6 +367,17 @@ def test_what_an_earlier_version_did_not_keep_is_as_at_the_start(session, tmp_pa
     _restored(found, tmp_path / "q")
     assert _states(found) == _states(session)
     assert found.in_sight == InSight()
+
+
+@pytest.mark.parametrize("wrong", [{"niche": -1}, {"niche": "1"}, {"channel": "x" * 1001}, {"tab": 7}])
+def test_what_cannot_be_in_hand_is_refused(session, tmp_path, wrong):
+    project, hand = keep(session), InHand()
+    for name, value in wrong.items():
+        object.__setattr__(hand, name, value)  # as in a file that somebody else wrote
+    attributes = {**project.state.attributes, "in_sight": InSight(hand=hand)}
+    save_project(replace(project, state=replace(project.state, attributes=attributes)), tmp_path / "q", KINDS)
+    with pytest.raises(ProjectError):
+        _restored(Session(), tmp_path / "q")
 
 
 @pytest.mark.parametrize(

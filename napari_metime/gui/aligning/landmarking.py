@@ -283,7 +283,7 @@ class Landmarking(QObject):
 
 def _covers(layer: Any) -> bool:
     """Whether a layer of an earlier alignment would stand in the way of a click."""
-    return layer.metadata.get(layers.KEY) in ("cells", "niches", "niche numbers", "coldness", "not assessable")
+    return layer.metadata.get(layers.KEY) in ("cells", "niches", "niche numbers", "domain outline", "coldness", "not assessable")
 
 
 def _on_mouse(click: weakref.WeakMethod[Any], viewer: ViewerModel, event: Any) -> Generator[None, None, None]:

@@ -14,7 +14,7 @@ from napari_metime.errors import MetimeError
 from napari_metime.gui.arriving.opening import imzml_beside, once_free, work_in
 from napari_metime.gui.arriving.recent import note_recent
 from napari_metime.gui.state.made import Ticket
-from napari_metime.ims import open_from_recipe
+from napari_metime.ims import find_ibd, open_from_recipe
 from napari_metime.project import is_project
 from napari_metime.recipe import ImsRecipe, Recipe, load_recipe
 from napari_metime.sample import sample_recipe
@@ -66,6 +66,7 @@ class Arrivals(QObject):
         """
         try:
             path = imzml_beside(Path(path).absolute())
+            self._check_pair(path)
         except MetimeError as error:
             self._session.refuse("data", str(error))
             return
@@ -93,6 +94,11 @@ class Arrivals(QObject):
             go()
         else:
             once_free(self._bench.asking, self._session, path.name, go, self._leave)
+
+    def _check_pair(self, path: Path) -> None:
+        """Before anything is asked: nobody gives up a section for a file that cannot be opened."""
+        if work_in(self._session):
+            find_ibd(path)
 
     def _on_landed(self, step: str) -> None:
         """Note a file as opened last, now that it is known that it opens."""
@@ -146,6 +152,7 @@ class Arrivals(QObject):
         try:
             recipe = load_recipe(path)
             imzml_beside(recipe.ims.path)
+            self._check_pair(recipe.ims.path)
         except MetimeError as error:
             self._session.refuse("data", str(error))
             return

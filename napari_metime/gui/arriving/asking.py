@@ -1,9 +1,9 @@
-"""One question at a time, asked in words in the dock, with two buttons: nothing waits for the answer."""
+"""One question at a time, asked in words in the dock, with two buttons, and what is only told: nothing waits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qtpy.QtCore import QObject, Signal
 
@@ -38,10 +38,21 @@ class Asking(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.question: Question | None = None
+        self.notice = ""
+        """What a person is told that belongs to no step, until it is dismissed."""
+
+    def tell(self, words: str) -> None:
+        """Tell something that belongs to no step; an empty text dismisses what was told."""
+        if words != self.notice:
+            self.notice = words
+            self.changed.emit()
 
     def ask(self, question: Question) -> None:
-        """Put a question; its answer comes later."""
+        """Put a question; its answer comes later. One that is open is answered by no, which is said with the new one."""
+        former = self.question
         self.answer(is_yes=False)
+        if former is not None:
+            question = replace(question, words=f"{question.words}\n(The question before this one: {former.no}.)")
         self.question = question
         self.changed.emit()
 
@@ -53,6 +64,6 @@ class Asking(QObject):
             (question.on_yes if is_yes else question.on_no)()
 
     def restart(self) -> None:
-        """Take the question away: what it was about is gone."""
-        self.question = None
+        """Take the question and the notice away: what they were about is gone."""
+        self.question, self.notice = None, ""
         self.changed.emit()

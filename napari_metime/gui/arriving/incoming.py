@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from npe2 import PluginManager
 from qtpy.QtCore import QObject
 
-from napari_metime.gui.arriving.dropping import Target, holds_cells, target_of, unknown_in_words
+from napari_metime.gui.arriving.dropping import DELIMITED, Target, target_of, unknown_in_words
 from napari_metime.gui.running.bench import Bench
 from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.session import Session
@@ -41,18 +42,19 @@ def are_ours(paths: Sequence[Path], session: Session) -> bool:
     """Whether files that are dropped on the canvas are for the stepper, and not for napari or another plugin.
 
     Images are what napari opens by itself: they are ours beside a file that is, and where a section waits for one.
+    A table always is, known or not, and so is what nothing reads: here it is told in words, napari shows a traceback.
     """
     wants_image = session.get("ims", "path") is not None and session.get("microscopy", "path") is None
-    for target, path in in_turn(paths)[0]:
-        if target == "microscopy":
-            is_ours = wants_image
-        elif target == "cells":
-            is_ours = holds_cells(path) or path.is_dir()
-        else:
-            is_ours = True
-        if is_ours:
-            return True
-    return False
+    known, unknown = in_turn(paths)
+    if any(target != "microscopy" or wants_image for target, _ in known):
+        return True
+    has_table = any(path.suffix.lower() in DELIMITED for path in unknown)
+    return has_table or (bool(unknown) and not known and not any(_has_reader(path) for path in unknown))
+
+
+def _has_reader(path: Path) -> bool:
+    """Whether napari or one of its plugins offers to read a file."""
+    return next(PluginManager.instance().iter_compatible_readers([str(path)]), None) is not None
 
 
 class Incoming(QObject):
@@ -133,7 +135,6 @@ class Incoming(QObject):
             failed.append("align")
         self._unknown, self._has_taken, self._failed = [], False, []
         if unknown:
-            told = [text for text in (self._session.error("data") if "data" in failed else "",) if text]
-            self._session.refuse("data", "\n".join([*told, unknown_in_words(unknown)]))
+            self._bench.asking.tell(unknown_in_words(unknown))
         if has_taken and (failed or not self._is_one):  # a single one stands in the step that took it
-            self._after(failed[0] if failed else "data" if unknown else None)
+            self._after(failed[0] if failed else None)

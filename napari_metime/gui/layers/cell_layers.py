@@ -80,6 +80,19 @@ def drawn_rows(rank: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     return np.asarray(order[np.sort(np.concatenate([rest, first]))])
 
 
+def regions_of(layer: Points, cells: pd.DataFrame) -> NDArray[np.int_] | None:
+    """Return the niche of each cell that is drawn, 0 for none; None where niches were found among other cells.
+
+    Parameters
+    ----------
+    cells : cells.csv as the niches were found with it
+    """
+    rows, ids = layer.metadata["rows"], cells["cell_id"].to_numpy()
+    if rows.max(initial=-1) >= len(ids) or not (ids[rows] == layer.features["cell_id"].to_numpy()).all():
+        return None
+    return cells["region_id"].fillna(0).to_numpy(int)[rows]
+
+
 def dress(layer: Points, *, over_map: bool, niche: int) -> None:
     """Let the cells leave room for a map below them, and those of a niche that is selected stand out."""
     if layer.metadata["dress"] != (over_map, niche):
@@ -93,14 +106,29 @@ def recolour(layer: Points, by: ColourBy, types: Sequence[str]) -> None:
     _paint(layer)
 
 
+def drawn(layer: Points, by: ColourBy) -> set[str]:
+    """Return the roles or types of which cells are drawn: over a map not all are."""
+    return set(layer.features[by][_is_drawn(layer)].unique())
+
+
+def _is_drawn(layer: Points) -> NDArray[np.bool_]:
+    over_map, _ = layer.metadata["dress"]
+    if not over_map:
+        return np.ones(len(layer.features), dtype=bool)
+    return np.asarray(layer.features["role"].isin(OVER_MAPS).to_numpy() | _is_inside(layer))
+
+
+def _is_inside(layer: Points) -> NDArray[np.bool_]:
+    """Return which cells lie in the niche that is selected."""
+    region, (_, niche) = layer.metadata["region"], layer.metadata["dress"]
+    return np.zeros(len(layer.features), dtype=bool) if region is None else (region == niche) & (niche > 0)
+
+
 def _paint(layer: Points) -> None:
-    over_map, niche = layer.metadata["dress"]
-    region, colours = layer.metadata["region"], layer.metadata["colours"].copy()
-    inside = np.zeros(len(colours), dtype=bool) if region is None else (region == niche) & (niche > 0)
+    inside, colours = _is_inside(layer), layer.metadata["colours"].copy()
     if inside.any():
         colours[~inside, 3] *= OUTSIDE_OPACITY
-    if over_map:  # transparent, as napari forgets in two dimensions which points are to be shown
-        colours[~(layer.features["role"].isin(OVER_MAPS).to_numpy() | inside), 3] = 0
+    colours[~_is_drawn(layer), 3] = 0  # transparent, as napari forgets in two dimensions which points are to be shown
     # Each of the two is told twice, and each time all of the points are drawn anew.
     with layer.events.face_color.blocker(), layer.events.border_color.blocker():
         layer.face_color, layer.border_color = colours, colours

@@ -38,6 +38,7 @@ class IonBar(QWidget):
     def __init__(self, ions: Ions, session: Session) -> None:
         super().__init__()
         self._ions, self._session = ions, session
+        self._followed: float | None = None
         self._build_widgets()
         self._connect()
         box = QVBoxLayout(self)
@@ -57,8 +58,11 @@ class IonBar(QWidget):
             if not self.isEnabled():
                 low = high = 0.0
             self.mz.setRange(low, high)
-            self.mz.setValue(low if window is None else window.mz)
-            self.slider.setValue(0 if window is None else round(SLIDER_STEPS * (window.mz - low) / (high - low or 1.0)))
+            mz = low if window is None else window.mz
+            if self._followed is not None and not (window is not None and window.holds(self._followed)):
+                mz = self._followed
+            self.mz.setValue(mz)
+            self.slider.setValue(round(SLIDER_STEPS * (mz - low) / (high - low or 1.0)))
             self.unit.setCurrentText(unit)
             self.tolerance.setMaximum(MAX_TOLERANCE[unit])
             self.tolerance.setValue(tolerance)
@@ -69,6 +73,11 @@ class IonBar(QWidget):
         self.keep.setEnabled(window is not None)
         self.add.setEnabled(window is not None and not is_listed)
         self.add.setText("In step 3" if is_listed else "Add to step 3")
+
+    def follow(self, mz: float | None) -> None:
+        """Show the m/z of the channel in hand, which no ion may be shown for; without one that of the ion in sight."""
+        self._followed = mz
+        self.refresh()
 
     def _build_widgets(self) -> None:
         self.mz, self.slider = QDoubleSpinBox(), QSlider(Qt.Orientation.Horizontal)
@@ -119,7 +128,13 @@ class IonBar(QWidget):
         line.setContentsMargins(0, 0, 0, 0)
         line.setHorizontalSpacing(4)
         line.setVerticalSpacing(2)
-        for widget in (*self.chips.values(), self.keep, self.add):
+        links = QWidget()
+        beside = QHBoxLayout(links)
+        beside.setContentsMargins(10, 0, 0, 0)
+        beside.setSpacing(16)
+        beside.addWidget(self.keep)
+        beside.addWidget(self.add)
+        for widget in (*self.chips.values(), links):
             line.addWidget(widget)
         return line
 

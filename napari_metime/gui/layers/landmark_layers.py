@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_metime.gui.layers.cell_layers import CELL_SIZE_UM, cell_colours
 from napari_metime.gui.layers.frame import KEY, MICROMETRES
+from napari_metime.gui.layers.pictures import picture_shape
 from napari_metime.gui.widgets.colours import LANDMARK_COLOURS
 from napari_metime.section import Alignment, CellTable
 
@@ -73,7 +74,7 @@ def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_
     n = len(places)
     signs = [" outlier" if outlying else "" for outlying in stands_out] + [" ?"] * (n - len(stands_out))
     colour = _colour(which, theme)
-    return Points(
+    layer = Points(
         np.asarray(places, dtype=np.float64)[:, ::-1] if n else np.empty((0, 2)),
         name=f"landmarks {which}",
         features=pd.DataFrame(
@@ -89,9 +90,11 @@ def _rings(which: str, places: NDArray[np.float64], stands_out: NDArray[np.bool_
         size=4 * CELL_SIZE_UM,
         border_width=RING_WIDTH,
         canvas_size_limits=SCREEN_PX,
-        metadata={KEY: "landmarks", "channel": which},
+        metadata={KEY: "landmarks", "channel": which, "colours": {0: colour}},
         **MICROMETRES,
     )
+    picture_shape(layer)
+    return layer
 
 
 def move_rings(shown: Points, wanted: Points, theme: str) -> None:
@@ -108,8 +111,9 @@ def move_rings(shown: Points, wanted: Points, theme: str) -> None:
 
 def recolour_rings(shown: Points, theme: str) -> None:
     """Give rings and numbers the colours that can be read in a theme; napari cannot colour an empty layer."""
+    colour = _colour(shown.metadata["channel"], theme)
+    shown.metadata["colours"] = {0: colour}
     if len(shown.data):
-        colour = _colour(shown.metadata["channel"], theme)
         shown.border_color = colour
         shown.text = _labels(colour)
 

@@ -14,7 +14,7 @@ from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 
 from napari_metime.export.images import contrast_limits
-from napari_metime.gui.layers.cell_layers import cells_layer, dress, recolour
+from napari_metime.gui.layers.cell_layers import cells_layer, dress, recolour, regions_of
 from napari_metime.gui.layers.channel_look import explain, has_values, look_of, shown_image, title_of, unit_of
 from napari_metime.gui.layers.frame import KEY as KEY
 from napari_metime.gui.layers.frame import MICROMETRES as MICROMETRES
@@ -173,7 +173,7 @@ def fly_to_niche(viewer: ViewerModel, centre_um: tuple[float, float], size_um: f
 
 
 def fit_section(viewer: ViewerModel, session: Session) -> None:
-    """Let the section fill what of the canvas its title, colour bar and scale bar leave free."""
+    """Let the section, and the image on it, fill what of the canvas its title, colour bar and scale bar leave free."""
     opened, tissue = session.value("data"), known_tissue(session)
     if opened is None:
         viewer.reset_view()
@@ -181,6 +181,10 @@ def fit_section(viewer: ViewerModel, session: Session) -> None:
     spacing_um = np.array(opened.dataset.grid.spacing_um)
     pixels = np.argwhere(opened.dataset.measured if tissue is None else tissue.mask)
     low_um, high_um = (pixels.min(axis=0) - 0.5) * spacing_um, (pixels.max(axis=0) + 0.5) * spacing_um
+    for layer in viewer.layers:
+        if layer.visible and layer.metadata.get(KEY) == "microscopy":
+            low_um = np.minimum(low_um, layer.extent.world[0, -2:])
+            high_um = np.maximum(high_um, layer.extent.world[1, -2:])
     (top, left), (bottom, right) = BARS_PX
     canvas_px = np.array(viewer.canvas.size, dtype=float)
     free_px = np.maximum(canvas_px - (top + bottom, left + right), canvas_px / 2)
@@ -330,16 +334,18 @@ def remove(viewer: ViewerModel, kind: str) -> None:
 
 def _show_niches(viewer: ViewerModel, session: Session) -> None:
     found: NicheResult = session.value("niches")
-    made = niche_layers(found, on_grid(session.value("data").dataset.grid))
+    made = niche_layers(found, session.value("tissue").mask, on_grid(session.value("data").dataset.grid))
     cells = find(viewer, "cells")
     if cells is not None:
-        region = found.cells["region_id"].fillna(0).to_numpy(int)
-        cells.metadata["region"] = region[cells.metadata["rows"]]
+        cells.metadata["region"] = regions_of(cells, found.cells)
     is_first = find(viewer, "coldness") is None
     for layer in made:
         put(viewer, layer)
     for kind in set(NICHE_KINDS).difference(layer.metadata[KEY] for layer in made):
         remove(viewer, kind)
+    grey, of_niches = find(viewer, "not assessable"), (find(viewer, kind) for kind in NICHE_MAPS[1:])
+    if grey is not None and not any(layer is not None and layer.visible for layer in of_niches):
+        grey.visible = False  # it says something of these maps, and would hide any other
     if is_first:  # later a person may have chosen to see something else
         bring_into_sight(viewer, *[layer for layer in made if layer.metadata[KEY] == "coldness"], has_gaps=True)
 

@@ -132,7 +132,7 @@ class Microscope(QObject):
                 layers.put(viewer, layer)
                 layer.visible = is_visible
         if getattr(viewer, "window", None) is not None:
-            viewer.reset_view()
+            layers.fit_section(viewer, self._session)
 
     def in_words(self) -> str:
         """Say where the image is shown, and what of it is not."""

@@ -13,11 +13,12 @@ from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
 from napari_metime.export.colours import COLDNESS_COLOURS, GRADE_COLOURS, ROLE_COLOURS, grade_of
-from napari_metime.export.images import contrast_limits
+from napari_metime.export.images import COLDNESS_TITLE, coldness_limits
 from napari_metime.gui.layers.channel_look import explain
 from napari_metime.gui.layers.frame import KEY
 from napari_metime.gui.layers.outlines import badges, outline_layer
-from napari_metime.gui.widgets.colours import LYMPHOID_COLOUR, NOT_ASSESSABLE_COLOUR
+from napari_metime.gui.layers.pictures import picture_image
+from napari_metime.gui.widgets.colours import DOMAIN_COLOUR, LYMPHOID_COLOUR, NOT_ASSESSABLE_COLOUR
 from napari_metime.section import NicheMap, NicheResult
 
 NICHE_KINDS = (
@@ -26,29 +27,34 @@ NICHE_KINDS = (
     "p_local",
     "q_local",
     "membership",
+    "domain outline",
     "lymphoid structures",
     "inflamed regions",
     "niches",
     "niche numbers",
 )
 """Every kind of layer that this step makes; what it did not find has none."""
+SEEN_AT_FIRST = ("not assessable", "coldness", "domain outline", "niches", "niche numbers")
 NICHE_MAPS = NICHE_KINDS[:5]
 """Those that cover the whole domain."""
 MAP_TITLES = {
-    "coldness": "coldness (log₂ ratio)",
+    "coldness": COLDNESS_TITLE,
     "p_local": "local p (−log₁₀)",
     "q_local": "local q (−log₁₀)",
     "membership": "probability of a cold region",
 }
+DOMAIN_PX = 1.0
+"""Width of the outline of what was searched, half that of a niche. Our own choice."""
 LEAST_P = 1e-12
 """A smaller p is shown as this one."""
 
 
-def niche_layers(result: NicheResult, placed: Mapping[str, Any]) -> list[Layer]:
+def niche_layers(result: NicheResult, tissue: NDArray[np.bool_], placed: Mapping[str, Any]) -> list[Layer]:
     """Return the layers of a result; only coldness, with what is not assessable, and the niches are in sight at first.
 
     Parameters
     ----------
+    tissue : its mask, whose own outline says what was searched where that was all of it
     placed : where an image of the grid lies
     """
     found, niches = result.map, masks_of(result.map.labels)
@@ -59,6 +65,7 @@ def niche_layers(result: NicheResult, placed: Mapping[str, Any]) -> list[Layer]:
         _evidence("p_local", found.p_local, placed),
         _evidence("q_local", found.q_local, placed),
         _membership(found, placed),
+        _domain_outline(found.domain, tissue, placed),
         _outlines("lymphoid structures", found.lymphoid, LYMPHOID_COLOUR, placed),
         _outlines("inflamed regions", found.hot_labels, ROLE_COLOURS["effector"], placed),
         outline_layer("niches", niches, colours, placed["scale"]),
@@ -66,7 +73,7 @@ def niche_layers(result: NicheResult, placed: Mapping[str, Any]) -> list[Layer]:
     ]
     layers = [layer for layer in made if layer is not None]
     for layer in layers:
-        layer.visible = layer.metadata[KEY] in ("not assessable", "coldness", "niches", "niche numbers")
+        layer.visible = layer.metadata[KEY] in SEEN_AT_FIRST
     return layers
 
 
@@ -99,10 +106,9 @@ def as_bytes(labels: NDArray[Any]) -> NDArray[Any]:
 
 def _coldness(found: NicheMap, placed: Mapping[str, Any]) -> Image:
     """Show coldness opaque: what shone through would change the colours, and they would not be those of the bar."""
-    _, high = contrast_limits(found.coldness, found.assessable)
     colours = np.asarray(transform_color(list(COLDNESS_COLOURS)))
     colormap = Colormap(colours, name="coldness", nan_color=(0, 0, 0, 0))
-    return _image("coldness", found.coldness, colormap, (0.0, max(high, 1.0)), placed)
+    return _image("coldness", found.coldness, colormap, coldness_limits(found.coldness), placed)
 
 
 def _evidence(kind: str, p: NDArray[np.float32] | None, placed: Mapping[str, Any]) -> Image | None:
@@ -128,6 +134,7 @@ def _image(
 ) -> Image:
     layer = Image(image, colormap=colormap, contrast_limits=limits, metadata={KEY: kind}, **placed)
     explain(layer, MAP_TITLES[kind])
+    picture_image(layer)
     return layer
 
 
@@ -138,6 +145,14 @@ def _not_assessable(mask: NDArray[np.bool_], placed: Mapping[str, Any]) -> Label
     colours = label_colours({1: NOT_ASSESSABLE_COLOUR})
     kind = "not assessable"
     return Labels(mask.astype(np.uint8), name=kind, colormap=colours, opacity=1.0, metadata={KEY: kind}, **placed)
+
+
+def _domain_outline(domain: NDArray[np.bool_], tissue: NDArray[np.bool_], placed: Mapping[str, Any]) -> Vectors | None:
+    """Outline what was searched, thin; None where that was all of the tissue, or nothing."""
+    if not domain.any() or np.array_equal(domain, tissue):
+        return None
+    spacing_um = placed["scale"]
+    return outline_layer("domain outline", {1: domain}, {1: DOMAIN_COLOUR}, spacing_um, stripe_px=DOMAIN_PX)
 
 
 def _outlines(kind: str, labels: NDArray[Any] | None, colour: str, placed: Mapping[str, Any]) -> Vectors | None:

@@ -14,6 +14,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
 from napari_metime.gui.layers.frame import KEY, MICROMETRES
+from napari_metime.gui.layers.pictures import picture_shape
 
 STRIPE_PX = 2.0
 """Of the screen: the width of a line, and twice that of its casing on either side. Our own choice."""
@@ -21,8 +22,10 @@ SELECTED = 0.5
 """How far the two stripes of a selected line lie from its middle, in stripes: it is twice as wide."""
 FADED = 0.7
 """How opaque a line is while another one is selected."""
-BADGE_PX, BADGE_PT = 20, 9
-"""Of the disc of a number, and of the number. napari's own limits of a size leave little but a border."""
+BADGE_PX, BADGE_PT, DIGIT_PX = 20.0, 9, 6.0
+"""Of the disc of a number, of the number, and how much wider it is for each further digit.
+
+napari's own limits of a size leave little but a border."""
 BRIGHT = 0.3
 """Relative luminance from which a line has a dark casing, and its number dark figures. Our own choice."""
 REDRAWN_FROM = 1.15
@@ -33,23 +36,32 @@ FIRST_ZOOM = 0.1
 """Pixels of the screen in a µm, until a canvas says it."""
 
 
-def outline_layer(kind: str, masks: Masks, colours: Mapping[int, str], spacing_um: tuple[float, float]) -> Vectors:
+def outline_layer(
+    kind: str,
+    masks: Masks,
+    colours: Mapping[int, str],
+    spacing_um: tuple[float, float],
+    *,
+    stripe_px: float = STRIPE_PX,
+) -> Vectors:
     """Return the outlines of some regions as one layer.
 
     Parameters
     ----------
     masks, colours : of each region, by its label
     spacing_um : height and width of a pixel
+    stripe_px : width of a line on the screen
     """
     layer = Vectors(
         np.empty((0, 2, 2)),
         name=kind,
         vector_style="line",
         opacity=1.0,
-        metadata={KEY: kind, "colours": colours, "zoom": FIRST_ZOOM},
+        metadata={KEY: kind, "colours": colours, "zoom": FIRST_ZOOM, "stripe_px": stripe_px},
         **MICROMETRES,
     )
     lay_lines(layer, masks, spacing_um)
+    picture_shape(layer)
     return layer
 
 
@@ -67,8 +79,11 @@ def pixel_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
     The centres of pixels are whole numbers; what lies beside the mask is not of it.
     """
-    flat = _level_edges(mask)
-    return np.concatenate([flat, _level_edges(mask.T)[..., ::-1]])
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return np.empty((0, 2, 2))
+    box = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    return np.concatenate([_level_edges(box), _level_edges(box.T)[..., ::-1]]) + (rows[0], cols[0])
 
 
 def _level_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -138,12 +153,12 @@ def follow_zoom(layer: Layer, zoom: float) -> None:
     if isinstance(layer, Vectors):
         _draw(layer)
     elif isinstance(layer, Points) and len(layer.data):
-        layer.size = BADGE_PX / zoom
+        layer.size = layer.metadata["size_px"] / zoom
 
 
 def _draw(layer: Vectors) -> None:
     about = layer.metadata
-    width = STRIPE_PX / about["zoom"]
+    width = about["stripe_px"] / about["zoom"]
     layer.data = stripes(about["lines"], np.where(about["label"] == about["selected"], SELECTED, 0.0), width)
     layer.edge_width = width
 
@@ -166,16 +181,19 @@ def badges(kind: str, masks: Masks, colours: Mapping[int, str], spacing_um: tupl
     tops = {label: np.argwhere(mask) for label, mask in masks.items()}
     at = [(pixels[0, 0] - 0.5, np.median(pixels[pixels[:, 0] == pixels[0, 0], 1])) for pixels in tops.values()]
     fills = [colours[label] for label in masks]
+    size_px = np.array([BADGE_PX + DIGIT_PX * (len(str(label)) - 1) for label in masks])
     inks = ["#000000" if _luminance(fill) > BRIGHT else "#FFFFFF" for fill in fills]
-    return Points(
+    layer = Points(
         np.array(at, dtype=np.float64).reshape(-1, 2) * np.asarray(spacing_um),
         name=kind,
         features=pd.DataFrame({"index": list(masks), "label": [str(label) for label in masks]}),
         face_color=fills or "transparent",
         border_color=[casing_of(fill) for fill in fills] or "transparent",
         border_width=0.1,
-        size=BADGE_PX / FIRST_ZOOM,
+        size=size_px / FIRST_ZOOM if masks else BADGE_PX / FIRST_ZOOM,
         text={"string": "{label}", "size": BADGE_PT, "color": inks, "anchor": "center"} if inks else None,
-        metadata={KEY: kind, "zoom": FIRST_ZOOM},
+        metadata={KEY: kind, "zoom": FIRST_ZOOM, "size_px": size_px, "colours": colours},
         **MICROMETRES,
     )
+    picture_shape(layer)
+    return layer

@@ -42,6 +42,14 @@ class Painting(QObject):
             layers.start_painting(viewer, layer, "paint" if canvas == "tissue" else "polygon")
             self._session.changed.emit("tissue")
 
+    def toggle(self, canvas: Canvas) -> None:
+        """Put a tool into the user's hand, or take it out again."""
+        layer = self._layer(canvas)
+        if layer is not None and self.is_on(canvas):
+            layer.mode = "pan_zoom"
+        else:
+            self.start(canvas)
+
     def is_on(self, canvas: Canvas) -> bool:
         """Whether a tool of a layer is in hand."""
         layer = self._layer(canvas)
@@ -59,6 +67,7 @@ class Painting(QObject):
         if layer is not None:
             for event in (layer.events.paint, layer.events.set_data):  # undo and redo tell only of the second
                 event.connect(self._on_stroke)
+            layer.events.mode.connect(self._on_mode)
 
     def take(self) -> bool:
         """Take what the layers say where it is not the session's; False where no tissue is left."""
@@ -120,6 +129,10 @@ class Painting(QObject):
         viewer = self._viewer()
         layer = None if viewer is None else layers.find(viewer, canvas)
         return layer if isinstance(layer, Labels) else None
+
+    def _on_mode(self) -> None:
+        """Let the step say what is in hand; also where napari's own buttons or keys changed it."""
+        self._session.changed.emit("tissue")
 
     def _on_stroke(self) -> None:
         if not self._has_stroke:

@@ -25,10 +25,11 @@ from napari_metime.gui.panels.microscopy_block import MicroscopyBlock
 from napari_metime.gui.panels.refine_block import RefineBlock
 from napari_metime.gui.panels.step_panel import StepPanel, looking
 from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.state.ways import choose_way, way_of
+from napari_metime.gui.state.ways import choose_way, is_empty, way_of
 from napari_metime.gui.widgets.editors import ChoiceEditor, NumberEditor, PathEditor
 from napari_metime.gui.widgets.forms import Form, Row, field_of
 from napari_metime.gui.widgets.rows import Fold, labelled
+from napari_metime.section import CellTable
 
 WAYS = [
     ("by landmarks", "landmarks"),
@@ -72,6 +73,7 @@ class AlignPanel(StepPanel):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
+        bench.microscope.changed.connect(self._on_image)
         self.refresh()
 
     def build(self, box: QVBoxLayout) -> None:
@@ -87,6 +89,11 @@ class AlignPanel(StepPanel):
         self.block = LandmarkBlock(self.bench)
         box.addWidget(self.microscopy)
         box.addWidget(labelled("Alignment", self.way.widget(), ABOUT_WAYS))
+        self.already = QPushButton("The cells lie on the section already")
+        looking(self.already, "link")
+        self.already.setToolTip("Takes their places as they are, in µm of the section: Alignment “already in µm”")
+        self.already.clicked.connect(lambda: self._on_way("none"))
+        box.addWidget(self.already, 0, Qt.AlignmentFlag.AlignLeft)
         self._lines: dict[str, QWidget] = {
             "landmarks": labelled("Fit", self.transform.widget()),
             "matrix": labelled("Matrix", self.matrix),
@@ -154,11 +161,15 @@ class AlignPanel(StepPanel):
     def refresh(self) -> None:
         """Show the session, and only what the chosen way needs."""
         super().refresh()
+        if self.bench.microscope.asks_scale and self.session.running != "align" and not self.session.error("align"):
+            self.header.show_state("warned", "? give the image's scale", self.header.line.text())
         align = self.session.get("align")
         way = way_of(align)
         self.way.show(way)
         for key, line in self._lines.items():
             line.setVisible(key == way)
+        cells: CellTable | None = self.session.value("cells")
+        self.already.setVisible(cells is not None and cells.unit == "um" and is_empty(align))
         self.path_rows.setVisible(way == "path")
         self.path_rows.refresh()
         self.block.setVisible(way == "landmarks")
@@ -179,6 +190,11 @@ class AlignPanel(StepPanel):
         self.save.setVisible(self.session.is_current("align"))
         self.refine_fold.setVisible(way != "none" and self.session.value("align") is not None)
         self.refine.refresh()
+
+    def _on_image(self) -> None:
+        """Show an image that has come; one that wants its scale asks for it at once."""
+        self.refresh()
+        self.settle()
 
     def _on_save(self) -> None:
         text, kind = QFileDialog.getSaveFileName(self, "Save transform", "transform.csv", ";;".join(SAVED_FORMS))

@@ -74,6 +74,12 @@ class CellsPanel(StepPanel):
         for widget in (self.confirm, self.gates, self.unknown, self.table, self.sums):
             box.addWidget(widget)
 
+    def build_answer(self, box: QVBoxLayout) -> None:
+        """Add where the cells are seen."""
+        super().build_answer(box)
+        self.unseen = wrapped("", "dim")
+        box.addWidget(self.unseen)
+
     def build_after(self, box: QVBoxLayout) -> None:
         """Add how the cells are coloured."""
         self.colour = ChoiceEditor(COLOUR_BY, self.bench.colour_cells)
@@ -100,12 +106,12 @@ class CellsPanel(StepPanel):
             session.refuse("cells", NO_EFFECTOR)
 
     def can_run(self) -> bool:
-        """Whether a table can be chosen, or was chosen and its unit is known."""
-        return not self.asks_unit()
+        """Whether a table can be chosen, or was chosen and its columns and its unit are known."""
+        return not self.asks()
 
     def asks(self) -> bool:
-        """Whether the unit has to be chosen."""
-        return self.asks_unit()
+        """Whether columns or the unit have to be chosen."""
+        return self.asks_unit() or bool(missing_columns(self.session))
 
     def settings_in_words(self) -> str:
         """Name the table, the unit of its places and its pixels."""
@@ -142,6 +148,11 @@ class CellsPanel(StepPanel):
         """Show the session."""
         super().refresh()
         session = self.session
+        is_unseen = session.value("cells") is not None and session.value("align") is None
+        say(self.unseen, UNSEEN if is_unseen else "")
+        if self.asks() and session.running != "cells" and not session.error("cells"):
+            wanted = "columns" if missing_columns(session) else "the unit"
+            self.header.show_state("warned", f"? choose {wanted}", self.header.line.text())
         self.file.show(session.get("cells", "path"))
         for widget in (self.file.widget(), self.unit.widget()):
             widget.setEnabled(session.running is None)

@@ -8,13 +8,14 @@ from functools import partial
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_metime.cells import Preview
-from napari_metime.gui.panels.step_panel import looking, say, wrapped
+from napari_metime.gui.panels.step_panel import looking, restyle, say, wrapped
 from napari_metime.gui.running.words import listed
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.column_choice import ColumnEditor, FirstRows
 from napari_metime.gui.widgets.forms import field_of
 from napari_metime.gui.widgets.rows import labelled
 
+ABOUT = "The first rows of the table, and what its columns are taken for:"
 LABELS = {"x": "Column of x", "y": "Column of y", "type": "Column of type"}
 
 
@@ -25,11 +26,12 @@ class ColumnsBlock(QWidget):
         super().__init__()
         looking(self, "body")
         self._session = session
-        self.rows, self.about = FirstRows(), wrapped("", "dim")
+        self.rows, self.about, self.question = FirstRows(), wrapped(ABOUT, "dim"), wrapped("", "warning")
         self.editors = {key: ColumnEditor(partial(on_choice, key)) for key in LABELS}
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
+        box.addWidget(self.question)
         box.addWidget(self.about)
         box.addWidget(self.rows)
         for key, words in LABELS.items():
@@ -43,8 +45,10 @@ class ColumnsBlock(QWidget):
         self.setEnabled(session.running is None)
         self.rows.setVisible(preview is not None)
         missing = missing_columns(session)
-        say(self.about, _about(missing) if preview is not None else "")
+        say(self.question, _question(missing) if missing else "")
+        self.about.setVisible(preview is not None and not missing)
         for key, editor in self.editors.items():
+            restyle(editor.widget(), "look", "asks" if key in missing else "")
             editor.offer(_offered(preview, key), _empty(preview, key))
             editor.show(session.get("cells", key))
         if preview is not None:
@@ -61,11 +65,9 @@ def missing_columns(session: Session) -> tuple[str, ...]:
     return preview.missing(*by_rules, *by_mask)
 
 
-def _about(missing: tuple[str, ...]) -> str:
-    if not missing:
-        return "The first rows of the table, and what its columns are taken for:"
+def _question(missing: tuple[str, ...]) -> str:
     which = "it" if len(missing) == 1 else "them"
-    return f"No column has a name that is known for {listed(missing)}: choose {which} here. The first rows:"
+    return f"? No column has a name that is known for {listed(missing)}: choose {which} below the first rows."
 
 
 def _offered(preview: Preview | None, key: str) -> tuple[str, ...]:

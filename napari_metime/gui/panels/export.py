@@ -145,7 +145,7 @@ class ExportPanel(StepPanel):
             say(self.replaces, "")
             return
         folder = results_folder(self.session)
-        self.folder.setText(folder.name)
+        self.folder.setText(str(Path(*folder.parts[-2:])))
         self.folder.setToolTip(str(folder))
         # Nobody has to be warned of what this session itself has just written.
         is_own = self.session.running == "export" or folder == self.session.value("export")

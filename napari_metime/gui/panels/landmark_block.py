@@ -43,7 +43,7 @@ class LandmarkBlock(QWidget):
         self.save.setToolTip("Write the pairs as landmarks.csv; an export writes them beside its recipe by itself")
         for button in (self.undo, self.open, self.save):
             looking(button, "tight")
-        self.next_click, self.waits, self.source = wrapped("", "warning"), wrapped("", "dim"), wrapped("", "dim")
+        self.next_click, self.waits, self.source = wrapped("", "next"), wrapped("", "dim"), wrapped("", "dim")
         self.table = LandmarkTable(landmarking.remove)
         self.fit = wrapped("", "plain")
         self.mirror = QPushButton("Fit mirrored")

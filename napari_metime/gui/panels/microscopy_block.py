@@ -61,7 +61,6 @@ class MicroscopyBlock(QWidget):
             box.addWidget(words)
         for widget in (self.image_size, self.cells_size, self.fold, self.measured):
             box.addWidget(widget)
-        bench.microscope.changed.connect(self.refresh)
 
     def refresh(self) -> None:
         """Show the session and what was opened."""

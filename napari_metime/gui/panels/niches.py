@@ -39,6 +39,7 @@ class NichesPanel(StepPanel):
     step = "niches"
     sentence = "Finds regions with significantly fewer effector cells than the cells there lead one to expect."
     verb = "Find niches"
+    tells_much = True
     rows = (
         Row("niches", "domain", "Look in", choices=DOMAINS, files=FILES),
         Row("niches", "radius_um", "Window radius", empty="auto", says="window {}"),
@@ -64,6 +65,7 @@ class NichesPanel(StepPanel):
         editor.offer([*DOMAINS, *((f"region {name}", f"region:{name}") for name in named)])
         editor.show(self.session.get("niches", "domain"))
         found: NicheResult | None = self.session.value("niches")
-        radius, has_map = self.forms[0].editors["niches", "radius_um"], found is not None and found.map.radius_um > 0
+        radius = self.forms[0].editors["niches", "radius_um"]
         assert isinstance(radius, TextEditor)
-        radius.hint(f"auto: {number(found.map.radius_um)}" if found and has_map else "auto")
+        is_known = found is not None and found.map.radius_um > 0 and self.session.is_current("niches")
+        radius.hint(f"auto: {number(found.map.radius_um)}" if found and is_known else "auto")

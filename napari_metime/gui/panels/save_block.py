@@ -12,6 +12,7 @@ from napari_metime.errors import MetimeError
 from napari_metime.gui.panels.step_panel import looking, wrapped
 from napari_metime.gui.running.bench import Bench
 from napari_metime.gui.running.worker import Work
+from napari_metime.gui.state.own_folder import own_folder
 from napari_metime.gui.state.regions import region_names
 from napari_metime.gui.views.saving import images_work, ion_images, measured_mz, part_work
 from napari_metime.gui.widgets.editors import ignore_wheel
@@ -92,7 +93,7 @@ class SaveBlock(QWidget):
 
     def _ask(self, name: str, files: str, ending: str) -> Path | None:
         source: Path = self._session.get("ims", "path")
-        proposed = source.with_name(f"{source.stem}_{name.replace(' ', '_')}")
+        proposed = own_folder(self._session) / f"{source.stem}_{name.replace(' ', '_')}"
         text, _ = QFileDialog.getSaveFileName(self, "Save", str(proposed), files)
         if not text:
             return None

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_metime.gui.running.bench import Bench
-from napari_metime.gui.running.control_words import in_the_window
+from napari_metime.gui.running.control_words import error_in_words, in_the_step, in_the_window
 from napari_metime.gui.running.words import (
     STEP_NAMES,
     cancelled_in_words,
@@ -29,6 +29,7 @@ from napari_metime.gui.running.words import (
     needs_in_words,
     notes_of,
     rerun_in_words,
+    root_of,
     stale_in_words,
     state_in_words,
     warnings_of,
@@ -112,6 +113,8 @@ class StepPanel(QFrame):
     more_rows: ClassVar[Sequence[Row]] = ()
     more_folds: ClassVar[Sequence[tuple[str, Sequence[Row]]]] = ()
     """Further settings, each group under a heading of its own."""
+    tells_much: ClassVar[bool] = False
+    """Whether the answer is so long that the buttons stand above it."""
 
     open_requested = Signal(str)
     cancel_requested = Signal()
@@ -232,8 +235,14 @@ class StepPanel(QFrame):
 
     def _place(self, *, is_answered: bool) -> None:
         self._is_answered = is_answered
-        first, last = (self.answer, self.settings) if is_answered else (self.settings, self.answer)
-        for widget in (first, self.button_row, self.progress_row, self.effect, last, self.notes):
+        buttons = (self.button_row, self.progress_row, self.effect)
+        if not is_answered:
+            parts: tuple[QWidget, ...] = (self.settings, *buttons, self.answer)
+        elif self.tells_much:
+            parts = (*buttons, self.answer, self.settings)
+        else:
+            parts = (self.answer, *buttons, self.settings)
+        for widget in (*parts, self.notes):
             self._parts.removeWidget(widget)
             self._parts.addWidget(widget)
         order_tab_by_sight(self)
@@ -271,10 +280,13 @@ class StepPanel(QFrame):
         box.addWidget(self.more)
 
     def _build_needs(self, box: QVBoxLayout) -> None:
+        self.error = wrapped("", "error")
+        say(self.error, "")
         self.about, self.stale = wrapped(self.sentence, "dim"), wrapped("", "warning")
         self.go_to = QPushButton("Go to step")
         looking(self.go_to, "link")
-        self.go_to.clicked.connect(lambda: self.open_requested.emit(self.session.waits_for(self.step)[0]))
+        self.go_to.clicked.connect(lambda: self.open_requested.emit(root_of(self.session, self.step)))
+        box.addWidget(self.error)  # first, and so in sight wherever the settings end
         box.addWidget(self.about)
         box.addWidget(self.go_to, 0, Qt.AlignmentFlag.AlignLeft)
         box.addWidget(self.stale)
@@ -287,7 +299,8 @@ class StepPanel(QFrame):
         self.about.setText(f"{self.sentence} {needs}".strip() if is_told else self.sentence)
         self.go_to.setVisible(bool(waits))
         if waits:
-            self.go_to.setText(f"Go to step {number(waits[0])}, {STEP_NAMES[waits[0]]}")
+            root = root_of(self.session, self.step)
+            self.go_to.setText(f"Go to step {number(root)}, {STEP_NAMES[root]}")
 
     def _build_buttons(self) -> None:
         self.primary = QPushButton(self.verb)
@@ -316,13 +329,14 @@ class StepPanel(QFrame):
 
     def build_answer(self, box: QVBoxLayout) -> None:
         """Add what the step has to say; subclasses add what belongs to it."""
-        self.error, self.cancelled = wrapped("", "error"), wrapped("", "plain")
-        self.result, self.warnings, self.notes = wrapped("", "plain"), wrapped("", "warning"), wrapped("", "dim")
-        for widget in (self.error, self.cancelled, self.result, self.warnings):
+        self.cancelled, self.result = wrapped("", "plain"), wrapped("", "plain")
+        self.warnings, self.notes = wrapped("", "warning"), wrapped("", "dim")
+        for widget in (self.cancelled, self.result, self.warnings):
             box.addWidget(widget)
-        for widget in (self.error, self.cancelled, self.result, self.warnings, self.notes):
+        for widget in (self.cancelled, self.result, self.warnings, self.notes):
             say(widget, "")
         self._told: object = None
+        self._sentences = ""
 
     def _show_next(self, done: bool) -> None:
         has_next = done and self.has_next
@@ -339,18 +353,23 @@ class StepPanel(QFrame):
         session, step = self.session, self.step
         value = session.value(step)
         error = session.error(step)
-        say(self.error, f"✕ {in_the_window(error)}" if error else "")
-        say(self.stale, "" if error else stale_in_words(session, step))
+        say(self.error, f"✕ {error_in_words(error, number(step))}" if error else "")
+        for form in self.forms:
+            form.mark_wrong(error)
+        say(self.stale, "" if error else in_the_step(stale_in_words(session, step), number(step)))
         if session.running == step:
             say(self.cancelled, "")
         if value is not self._told:  # of one result it is always the same, and takes a while to put together
             self._told = value
             told = () if value is None else in_sentences(value)
-            say(self.result, "\n\n".join(in_the_window(text) for text in told))
+            self._sentences = "\n\n".join(in_the_window(text) for text in told)
             warned = () if value is None else warnings_of(value)
-            say(self.warnings, "\n".join(f"! {in_the_window(text)}" for text in warned))
+            say(self.warnings, "\n".join(f"! {in_the_step(text, number(step))}" for text in warned))
             say(self.notes, "" if value is None else in_the_window(notes_of(value)))
-        lines = (self.error, self.cancelled, self.result, self.warnings)
+        is_former = not session.is_current(step) and bool(self._sentences)
+        say(self.result, f"Before the change:\n{self._sentences}" if is_former else self._sentences)
+        restyle(self.result, "look", "dim" if is_former else "plain")
+        lines = (self.cancelled, self.result, self.warnings)
         self.answer.setVisible(any(line.text() for line in lines))
 
 

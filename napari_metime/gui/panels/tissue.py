@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from napari_metime.export.placed_landmarks import LEFT_OUT
 from napari_metime.export.words import area_mm2, plural
 from napari_metime.gui.panels.regions_block import RegionsBlock
-from napari_metime.gui.panels.step_panel import StepPanel, looking, say, wrapped
+from napari_metime.gui.panels.step_panel import StepPanel, looking, restyle, say, wrapped
 from napari_metime.gui.widgets.editors import ChoiceEditor, PathEditor
 from napari_metime.gui.widgets.forms import Row, field_of
 from napari_metime.gui.widgets.rows import Fold, labelled
@@ -21,6 +21,8 @@ METHODS = [
     ("where cells are", "cells"),
     ("every measured pixel", "none"),
 ]
+METHOD_WORDS = {"auto": "automatic", "none": "every measured pixel"}
+"""Of those that the header names otherwise than the recipe; it is narrow."""
 AREA_FILES = "Mask image or polygons (*.tif *.tiff *.npy *.png *.geojson *.json)"
 
 
@@ -45,12 +47,13 @@ class TissuePanel(StepPanel):
         self.paint.setToolTip("Select the tissue layer and its brush; label 1 is tissue, the eraser removes it")
         self.draw.setToolTip("Draw around folds, holes and necrosis: nothing is said there, neither cold nor not")
         self.clear.setToolTip("Leave nothing out any more")
-        self.paint.clicked.connect(lambda: painting.start("tissue"))
-        self.draw.clicked.connect(lambda: painting.start("left out"))
+        self.paint.clicked.connect(lambda: painting.toggle("tissue"))
+        self.draw.clicked.connect(lambda: painting.toggle("left out"))
         self.clear.clicked.connect(painting.clear_left_out)
         self.hand = looking(QWidget(), "body")
         row = QHBoxLayout(self.hand)
         row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(16)
         for button in (self.paint, self.draw, self.clear):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         row.addStretch(1)
@@ -76,7 +79,9 @@ class TissuePanel(StepPanel):
         self.left_out.show(None if exclude == LEFT_OUT else exclude)
         has_left_out = can_paint and bool(self.session.left_out_mask.any())
         self.clear.setVisible(has_left_out)
-        self.draw.setText("Leave out more" if has_left_out else "Leave out areas")
+        _show_tool(self.paint, "Repaint by hand", "Done painting", is_on=painting.is_on("tissue"))
+        words = "Leave out more" if has_left_out else "Leave out areas"
+        _show_tool(self.draw, words, "Done leaving out", is_on=painting.is_on("left out"))
         say(self.how, self._instruction() if can_paint else "")
         say(self.amount, self._amount() if has_left_out else "")
         editor = self.forms[0].editors["tissue", "method"]
@@ -85,14 +90,13 @@ class TissuePanel(StepPanel):
         bright = [(f"where {name} is bright", f"microscopy:{name}") for name in names]
         editor.offer([*METHODS, *bright])
         editor.show(self.session.get("tissue", "method"))
-        if painting.is_on("left out"):
-            self.draw.setText("Leave out more")
         self.regions.refresh()
 
     def line_of(self, value: object) -> str:
         """Return the area in mm²."""
         assert isinstance(value, Tissue)
-        text = f"{area_mm2(value.mask.sum() * self._pixel_um2)} mm² on tissue · {value.method}"
+        method = METHOD_WORDS.get(value.method, value.method)
+        text = f"{area_mm2(value.mask.sum() * self._pixel_um2)} mm² on tissue · {method}"
         divided = "" if value.regions is None else f" · {plural(len(value.regions.labels_of), 'region')}"
         return f"{text}{divided} · parts left out" if value.left_out else f"{text}{divided}"
 
@@ -122,6 +126,12 @@ class TissuePanel(StepPanel):
 
     def _on_left_out(self, path: object) -> None:
         self.session.put("tissue", "exclude", path)
+
+
+def _show_tool(button: QPushButton, words: str, done: str, *, is_on: bool) -> None:
+    """Let a button say how to end while its tool is in hand."""
+    button.setText(done if is_on else words)
+    restyle(button, "look", "primary" if is_on else "link")
 
 
 def _link(words: str) -> QPushButton:

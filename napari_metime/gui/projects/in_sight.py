@@ -14,7 +14,7 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS
 from qtpy.QtCore import QObject
 
 from napari_metime.gui.layers import layers
-from napari_metime.gui.state.in_sight import Camera, InSight, IonsInSight, LayerLook
+from napari_metime.gui.state.in_sight import Camera, InHand, InSight, IonsInSight, LayerLook
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.later import later
 
@@ -22,9 +22,9 @@ PASSING = frozenset(("normalization", "cells to align", "comparison"))
 """Layers of something that is just being done; they are asked for again."""
 
 
-def look_at(viewer: ViewerModel, ions: IonsInSight, neighbours: tuple[Any, ...]) -> InSight:
+def look_at(viewer: ViewerModel, ions: IonsInSight, neighbours: tuple[Any, ...], hand: InHand) -> InSight:
     """Take down what a viewer shows."""
-    return InSight(tuple(map(_look_of, _ours(viewer))), ions, neighbours, _camera_of(viewer))
+    return InSight(tuple(map(_look_of, _ours(viewer))), ions, neighbours, _camera_of(viewer), hand)
 
 
 class ShowingAgain(QObject):
@@ -148,8 +148,10 @@ def _look_of(layer: Layer) -> LayerLook:
     return LayerLook(*_key_of(layer), bool(layer.visible), float(np.clip(layer.opacity, 0, 1)), contrast, colours)
 
 
-def _camera_of(viewer: ViewerModel) -> Camera:
+def _camera_of(viewer: ViewerModel) -> Camera | None:
     camera = viewer.scene.camera
+    if min(viewer.canvas.size) <= 0:  # between two docks that leave it no room
+        return None
     height, width = (float(pixels / camera.zoom) for pixels in viewer.canvas.size)
     _, y_um, x_um = map(float, camera.center)
     return Camera((y_um, x_um), (height, width))

@@ -18,7 +18,7 @@ from napari_metime.errors import MetimeError, ProjectError
 from napari_metime.gui.projects.soundness import is_sound
 from napari_metime.gui.state.chain import READS, STEPS, Step
 from napari_metime.gui.state.history import Change, History, PairsByHand, TissueByHand
-from napari_metime.gui.state.in_sight import Camera, InSight, IonsInSight, IonWindow, LayerLook
+from napari_metime.gui.state.in_sight import Camera, InHand, InSight, IonsInSight, IonWindow, LayerLook
 from napari_metime.gui.state.made import Aligned, Done, Opened, Outlined, Ticket
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.gui.state.session import Session
@@ -310,8 +310,8 @@ def check(kept: Any) -> None:
 
 
 _WINDOW_KINDS = (
-    *(Aligned, Camera, Change, Done, History, InSight, IonWindow, IonsInSight, Kept, LayerLook, Opened, Outlined),
-    *(Pairs, PairsByHand, Ticket, TissueByHand),
+    *(Aligned, Camera, Change, Done, History, InHand, InSight, IonWindow, IonsInSight, Kept, LayerLook, Opened),
+    *(Outlined, Pairs, PairsByHand, Ticket, TissueByHand),
 )
 KINDS = {
     **RESULT_KINDS,

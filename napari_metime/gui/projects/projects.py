@@ -187,6 +187,7 @@ class Projects(QObject):
             for path in seen.neighbours:
                 if path.is_file():
                     bench.neighbours.open(path)
+            bench.selection.take_up(seen.hand)
         return True
 
     def show_camera(self) -> bool:
@@ -197,7 +198,7 @@ class Projects(QObject):
         """Take down what is in sight; where the layers are gone already, what was stays."""
         viewer, bench = self._viewer(), self._weak_bench()
         if viewer is not None and bench is not None and layers.find(viewer, "tic") is not None:
-            now = look_at(viewer, bench.ions.shown, bench.neighbours.shown)
+            now = look_at(viewer, bench.ions.shown, bench.neighbours.shown, bench.selection.hand)
             self._session.in_sight = self._showing.completed(now)
 
     def _on_removing(self, _: object) -> None:
@@ -267,7 +268,7 @@ class Projects(QObject):
             if outcome.kind == "done":
                 self._left[folder] = outcome.value.state
             land(outcome)
-            if self._waiting:
+            if self._waiting and not self._runner.is_working:  # landing may save anew what was not kept
                 self._waiting.popleft()()
 
         def begin() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from napari_metime.gui.widgets.editors import unit_of
+
 NO_EFFECTOR = "Choose at least one type that counts as effector."
 CONTROLS = {
     "align": "the alignment (step 5)",
@@ -100,6 +102,10 @@ _PHRASES = (
     (r"(?<=[;,] )use transform: affine", "use align.transform: affine"),
     (r"(?<= and )align(?=$|[ ;,]|\.(?!\w))|(?<=check )align(?=[ ;,])", CONTROLS["align"]),
     (r"\bwhat align names\b", CONTROLS["align"]),
+    (
+        r"(the unit of the header, (\w+) \(.*)leave cells\.unit out or name other columns",
+        r"\1choose \2, from the header",
+    ),
     (r"\bto px or um\b", "to pixels or micrometres"),
     (r"(?<=cells\.unit to )px\b", "pixels"),
     (r"(?<=cells\.unit to )um\b", "micrometres"),
@@ -114,6 +120,7 @@ _PHRASES = (
 """What is told in words of the recipe or the command line beside its keys, and how the window says it."""
 _KEY = re.compile(r"(?<![\w./])([a-z]+(?:\.[a-z]\w*)+)(?:\.\d+)*(?![\w.]*[/.]\w)(?:: (\w+))?(?!\w)")
 """A key, with the place in a list and the value that follow it, if any."""
+_NUMBER = re.compile(r"\b(at most|at least|above|below|found) (-?\d+(?:\.\d+)?)(?!\w|\.\d)")
 _TO = re.compile(r"\bset ((?:(?!\bset\b)[^;])*?\(step \d\)): ")
 
 
@@ -123,7 +130,25 @@ def in_the_window(text: str) -> str:
         return NO_EFFECTOR
     for told, said in _PHRASES:
         text = re.sub(told, said, text)
+    named = re.match(r"([\w.]+): ", text)
+    if named and (unit := unit_of(named[1])):
+        text = _NUMBER.sub(lambda found: f"{found[1]} {_grouped(found[2])} {unit}", text)
     return _TO.sub(r"set \1 to ", _KEY.sub(_named, text))
+
+
+def in_the_step(text: str, step_number: int) -> str:
+    """Name the settings of a text as the window does, and those of the step in which it stands without its number."""
+    return in_the_window(text).replace(f" (step {step_number})", "")
+
+
+def error_in_words(text: str, step_number: int = 0) -> str:
+    """Return an error as a sentence of the window; one that begins with the name of a file keeps it as it is."""
+    said = in_the_step(text, step_number)
+    return "E" + said[1:] if said.startswith("expected ") else said
+
+
+def _grouped(number: str) -> str:
+    return f"{int(number):,}" if number.isdigit() else number
 
 
 def control_of(key: str) -> str:

@@ -11,11 +11,16 @@ class InTurn(QTimer):
     """Does one piece a turn of the event loop, or at once what somebody asks for.
 
     A piece that is put off once more is done once, as it was put off last.
+
+    Parameters
+    ----------
+    needed : returns what the pieces work on; once it returns None, none is done any more
     """
 
-    def __init__(self, owner: QObject) -> None:
+    def __init__(self, owner: QObject, needed: Callable[[], object | None] = object) -> None:
         super().__init__(owner, interval=0)
         self._due: dict[str, Callable[[], None]] = {}
+        self._needed = needed
         self.timeout.connect(self._do_next)
 
     def __contains__(self, name: str) -> bool:
@@ -33,6 +38,8 @@ class InTurn(QTimer):
             do()
 
     def _do_next(self) -> None:
+        if self._needed() is None:
+            self._due.clear()
         if self._due:
             self.now(next(iter(self._due)))
         if not self._due:

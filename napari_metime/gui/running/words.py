@@ -11,13 +11,14 @@ import pandas as pd
 from napari_metime.export.words import (
     alignment_sentence,
     is_known,
+    left_out_sentences,
     niche_sentences,
     null_sentence,
     plural,
     window_sentence,
 )
 from napari_metime.export.words import number as written
-from napari_metime.gui.running.control_words import control_of
+from napari_metime.gui.running.control_words import VALUES, control_of
 from napari_metime.gui.state.chain import Step, needs, number
 from napari_metime.gui.state.made import Aligned, Opened
 from napari_metime.gui.state.session import Session, State
@@ -45,6 +46,8 @@ NEEDED: dict[Step, str] = {
     "niches": "the niches",
 }
 """What each step gives to those that need it."""
+MOST_TOLD = 3
+"""Niches that are told in sentences at most; all have a row in their tab. Our own choice."""
 
 
 def state_in_words(session: Session, step: Step) -> str:
@@ -76,13 +79,17 @@ def needs_in_words(session: Session, step: Step) -> str:
 
 def stale_in_words(session: Session, step: Step) -> str:
     """Return why a step is stale and what to do; empty where it is not."""
-    if session.state(step) != "stale":
+    if session.value(step) is None or session.is_current(step):
         return ""
+    if session.running == step:
+        return f"Made before the change; {STEP_NAMES[step]} is being run again."
     done, waits, what = session.done[step], session.waits_for(step), "Made"
     if done.changed:
         return f"Made from {done.changed}, which is another file by now; run this step again."
     if waits:
-        return f"Made before {_names(waits)} changed; run {_names(waits)} again first."
+        root = root_of(session, step)
+        first = f"run {STEP_NAMES[root]} again first" if root == "data" else "press Run all"
+        return f"Made before {STEP_NAMES[root]} (step {number(root)}) changed; {first}."
     changed = [f"{section}.{key}" if key else section for section, key in session.changed_settings(step)]
     if step == "tissue" and changed and all(key.startswith("ims.") for key in changed):
         what, again = "Its regions were found", "find them again, or go without"
@@ -95,6 +102,12 @@ def stale_in_words(session: Session, step: Step) -> str:
     if inputs and not changed:
         return f"{what} before {_names(inputs)} changed; {again}."
     return f"{what} with other settings or results than those now standing; {again}."
+
+
+def root_of(session: Session, step: Step) -> Step:
+    """Return the step to run first so that this one can run: itself where it waits for none."""
+    waits = session.waits_for(step)
+    return root_of(session, waits[0]) if waits else step
 
 
 def rerun_in_words(session: Session, step: Step) -> str:
@@ -136,7 +149,9 @@ def in_sentences(value: Any) -> tuple[str, ...]:
     if isinstance(value, Aligned):
         return (alignment_sentence(value.alignment, value.source_unit),)
     if isinstance(value, NicheResult):
-        return tuple(niche_sentences(value)) or (_sentence(value.map.note),)
+        niches = niche_sentences(value)
+        more = (f"{len(niches) - MOST_TOLD} more in the Niches tab.",) if len(niches) > MOST_TOLD else ()
+        return (*niches[:MOST_TOLD], *more) or (_sentence(value.map.note),)
     if isinstance(value, Path):
         return (f"Written to {value}",)
     return ()
@@ -149,7 +164,8 @@ def notes_of(value: Any) -> str:
     if not isinstance(value, NicheResult):
         return ""
     note = _sentence(value.map.note) if niche_sentences(value) else ""
-    return " ".join(filter(None, (note, window_sentence(value.map), null_sentence(value.map.null))))
+    uncounted = left_out_sentences([part for part in value.left_out if part.n_cells])
+    return " ".join(filter(None, (note, *uncounted, window_sentence(value.map), null_sentence(value.map.null))))
 
 
 def file_size(n_bytes: int) -> str:
@@ -194,12 +210,12 @@ def _tissue(value: Tissue) -> str:
 
 def _channels(value: ChannelSet) -> str:
     members = _members(value)
-    n = verdict_counts(members)
-    parts = [f"{n['seen']} of {len(members)} seen, {n['doubtful']} doubtful"] if members else []
+    # The header is narrow: which axes these are stands below, and what is doubtful in the Metabolites tab.
+    parts = [f"{verdict_counts(members)['seen']} of {len(members)} seen"] if members else []
     if len(value.axes):
-        n_scored = len(_scored(value))  # the header is narrow: that they are scored stands below
-        parts.append(f"{n_scored or 'no'} metabolic {'axes' if n_scored > 1 else 'axis'} scored")
-    return "; ".join(parts) or plural(_n_more(value), "image")
+        n_scored = len(_scored(value))
+        parts.append(f"{n_scored or 'no'} {'axes' if n_scored > 1 else 'axis'} scored")
+    return " · ".join(parts) or plural(_n_more(value), "image")
 
 
 def _members(value: ChannelSet) -> list[dict[str, Any]]:
@@ -237,13 +253,13 @@ def _cells(value: CellTable) -> str:
 
 def _aligned(value: Aligned) -> str:
     alignment = value.alignment
-    given = {"none": "as given", "matrix": "by the given matrix"}
+    given = {"none": "as given", "matrix": "by the given matrix"} | VALUES["align.transform"]
     parts = [given.get(alignment.kind, alignment.kind.replace("_", " "))]
     if value.refined_from is not None and value.refined_from.accepted:
         parts[0] += ", refined"
     # First: the header is narrow, and what comes last is cut off.
     if is_known(alignment.error_um):
-        parts.insert(0, f"error {written(alignment.error_um)} µm")
+        parts.insert(0, f"off by {written(alignment.error_um)} µm")
     elif alignment.n_landmarks:
         parts.insert(0, "error unknown")
     if alignment.extra_error_um > 0:

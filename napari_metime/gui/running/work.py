@@ -17,12 +17,14 @@ import numpy as np
 from napari_metime import pipeline
 from napari_metime.alignment import place_cells
 from napari_metime.cells import Preview, explain_roles, preview_table, propose_cell_gates
-from napari_metime.errors import CellTableError, MetimeError, TissueError
+from napari_metime.errors import CellTableError, MetimeError, RecipeError, TissueError
 from napari_metime.export.placed_landmarks import PLACED, write_landmarks
 from napari_metime.gui.running.worker import Work
 from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.made import Aligned, Opened, Outlined
+from napari_metime.gui.state.own_folder import own_folder
 from napari_metime.gui.state.session import Session
+from napari_metime.gui.state.ways import NOTHING_YET, is_empty, way_of
 from napari_metime.ims import open_from_recipe, pixel_vectors, read_area
 from napari_metime.placed_microscopy import PlacedMicroscopy, place_microscopy
 from napari_metime.recipe import AlignRecipe, CellsRecipe, ImsRecipe, microscopy_channel
@@ -161,7 +163,7 @@ class Look:
     preview : its columns and first rows, where it is a text table
     note : what it was recognised as, in words; empty where that failed
     asks_unit : nothing in it says whether x and y are px or µm
-    problem : why it could not be read; empty where it could, or where only the unit is open
+    problem : why it could not be read; empty where it could, or where only columns or the unit are to be chosen
     """
 
     types: dict[str, tuple[int, Role]]
@@ -189,19 +191,18 @@ def look_at_cells(session: Session, path: Path) -> Work:
             return replace(look, note=pipeline.read_cells(cells.model_copy(update={"gates": gates})).note)
         except MetimeError as error:
             asks_unit = cells.unit is None and "set cells.unit" in str(error)
-            return replace(look, asks_unit=asks_unit, problem="" if asks_unit else _told(cells, look.preview, error))
+            is_asked = asks_unit or _asks_columns(cells, look)
+            return replace(look, asks_unit=asks_unit, problem="" if is_asked else str(error))
 
     return work
 
 
-def _told(cells: CellsRecipe, preview: Preview | None, error: MetimeError) -> str:
-    """Say what is wrong with a table: all columns that it lacks at once, where these are several and none was named."""
-    missing = () if preview is None else preview.missing(*(("x", "y") if cells.labels is not None else ()))
-    if preview is None or len(missing) < 2 or any(getattr(cells, key) is not None for key in missing):
-        return str(error)
-    wanted, keys = (", ".join(words[:-1]) + " and " + words[-1] for words in (missing, [f"cells.{k}" for k in missing]))
-    found = ", ".join(f"{name!r:.40}" for name in preview.header[:8]) + (", …" if len(preview.header) > 8 else "")
-    return f"{cells.path.name}: expected columns of {wanted} under known names, found {found}; choose {keys}"
+def _asks_columns(cells: CellsRecipe, look: Look) -> bool:
+    """Whether a table only wants its columns chosen: it lacks some under known names, and none of these was named."""
+    by_mask = ("x", "y") if cells.labels is not None else ()
+    by_rules = ("type",) if look.gates or cells.gates else ()
+    missing = () if look.preview is None else look.preview.missing(*by_mask, *by_rules)
+    return bool(missing) and all(getattr(cells, key) is None for key in missing)
 
 
 def _types_of(cells: CellsRecipe) -> tuple[dict[str, tuple[int, Role]], Gates]:
@@ -221,6 +222,8 @@ def _read_cells(session: Session) -> Work:
 
 
 def _align(session: Session) -> Work:
+    if is_empty(session.get("align")):
+        raise RecipeError(NOTHING_YET[way_of(session.get("align"))])
     table, align = session.value("cells"), session.part("align")
     pixel_size_um = session.part("cells").pixel_size_um
     landmarks = session.pairs.landmarks if session.has_placed else None
@@ -311,8 +314,8 @@ def _export(session: Session) -> Work:
 
 
 def results_folder(session: Session) -> Path:
-    """Return where Export writes: the chosen folder, else ``<section id>_results`` beside the imzML."""
-    return session.folder or Path(session.get("ims", "path")).parent / f"{session.get('section', 'id')}_results"
+    """Return where Export writes: the chosen folder, else ``<section id>_results`` in the person's own."""
+    return session.folder or own_folder(session) / f"{session.get('section', 'id')}_results"
 
 
 _PREPARE: dict[Step, Callable[[Session], Work]] = {

@@ -1,4 +1,5 @@
-"""What the window shows beside the results: layers, ions that were asked for, files of the same slide, the camera.
+"""What the window shows beside the results: layers, ions that were asked for, files of the same slide, the camera,
+and what of the results is in hand.
 
 No Qt and no napari here. It is kept with a project, and shown again when that is opened.
 """
@@ -14,6 +15,8 @@ from typing import Literal
 Slot = Literal["one", "red", "green", "blue"]
 SLOTS: tuple[Slot, ...] = ("one", "red", "green", "blue")
 Unit = Literal["ppm", "Da"]
+MAX_NAME = 1000
+"""Characters of a name that is kept: no channel and no tab has a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,28 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class InHand:
+    """What of the results a person looks at.
+
+    Parameters
+    ----------
+    niche : its number; 0 = none
+    channel : empty = none
+    tab : of the lower dock; empty = none was chosen yet
+    """
+
+    niche: int = 0
+    channel: str = ""
+    tab: str = ""
+
+    def __post_init__(self) -> None:
+        if self.niche < 0:
+            raise ValueError("a niche below 0")
+        if max(len(self.channel), len(self.tab)) > MAX_NAME:
+            raise ValueError("a name that is too long")
+
+
+@dataclass(frozen=True, slots=True)
 class InSight:
     """All of it.
 
@@ -120,6 +145,7 @@ class InSight:
     ions: IonsInSight = field(default_factory=IonsInSight)
     neighbours: tuple[Path, ...] = ()
     camera: Camera | None = None
+    hand: InHand = field(default_factory=InHand)
 
 
 def _check_finite(*values: float) -> None:

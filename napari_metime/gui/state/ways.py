@@ -13,6 +13,13 @@ EMPTY: dict[str, dict[str, Any]] = {
     "matrix": {"matrix": None},
     "path": {"path": None},
 }
+NOTHING_YET = {
+    "landmarks": "No landmarks yet. Add two pairs, open a landmark file, or choose “already in µm” as Alignment where "
+    "the cells lie on the section already.",
+    "matrix": "No matrix yet. Enter its numbers, or choose another Alignment.",
+    "path": "No transform yet. Choose its file, or another Alignment.",
+}
+"""What is told where a way was chosen, and nothing for it."""
 KEPT = ("extra_error_um", "refine")
 """What is said of every way."""
 
@@ -20,6 +27,12 @@ KEPT = ("extra_error_um", "refine")
 def way_of(align: Any) -> str:
     """Return which way of alignment an unfinished recipe has chosen."""
     return "none" if align == "none" else next(key for key in ALIGN_SOURCES if key in align)
+
+
+def is_empty(align: Any) -> bool:
+    """Whether there is nothing yet that the chosen way could align by."""
+    way = way_of(align)
+    return way != "none" and align[way] is None
 
 
 def choose_way(session: Session, way: str) -> None:

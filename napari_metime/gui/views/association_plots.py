@@ -14,30 +14,27 @@ from qtpy.QtWidgets import QScrollArea
 
 from napari_metime.export.words import interval, p_value, signed
 from napari_metime.gui.views.tables import UNTESTED
-from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR, TYPE_COLOURS
+from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR
 from napari_metime.section import label_of
 
 QUIET = "#8A8F98"
 """Lines and names, legible on dark and on light ground."""
 ROW_HEIGHT = 19
 MAX_LABEL = 22
+AXIS_COLOURS = ("#6F3FA0", "#B58A62", "#D5C0EC", "#7A4E2D", "#A27BCB", "#E3C8A8")
+"""Violets and browns, the axes' own: told from each other, and from the colours of roles and grades. Our own choice."""
 
 
 def axis_colours(frame: pd.DataFrame) -> Mapping[str, str]:
     """Return a colour for each axis with tested channels, the frequent ones first; the others share a grey."""
     counts = frame.loc[frame["axis"] != "", "axis"].value_counts()
     names = sorted(counts.index, key=lambda name: (-counts[name], name))
-    return dict(zip(names, TYPE_COLOURS, strict=False))
+    return dict(zip(names, AXIS_COLOURS, strict=False))
 
 
 def tone(axis: str, colours: Mapping[str, str]) -> QColor:
-    """Return a lighter tone, as the other plots have: they are drawn on dark and on light ground."""
-    return QColor(colours.get(axis, OTHER_TYPES_COLOUR)).lighter(125)
-
-
-def tones(colours: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the colours of the axes as they are drawn, ``#RRGGBB``."""
-    return {axis: tone(axis, colours).name() for axis in colours}
+    """Return the colour of an axis, and the grey of the others."""
+    return QColor(colours.get(axis, OTHER_TYPES_COLOUR))
 
 
 def channel_words(row: Mapping[str, Any]) -> str:

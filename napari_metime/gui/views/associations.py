@@ -12,14 +12,15 @@ from superqt import QElidingLabel
 
 from napari_metime.export.plots import CALLED_Q, Plot, bars_plot, volcano_plot
 from napari_metime.gui.running.in_turn import InTurn
-from napari_metime.gui.views.association_plots import RankedBars, axis_colours, channel_words, row_words, tones
+from napari_metime.gui.views.association_plots import RankedBars, axis_colours, channel_words, row_words
 from napari_metime.gui.views.plots import SaveButton
 from napari_metime.gui.views.tables import UNTESTED, association_columns, association_frame
 from napari_metime.gui.views.volcano import AxisLegend, Volcano
 from napari_metime.gui.widgets.colours import OTHER_TYPES_COLOUR
 from napari_metime.gui.widgets.eliding_combo import ElidingCombo
-from napari_metime.gui.widgets.frame_table import STAY_MS, FrameView, swatch
+from napari_metime.gui.widgets.frame_table import STAY_MS, FrameView
 from napari_metime.gui.widgets.searching import TableSearch
+from napari_metime.gui.widgets.swatches import swatch
 
 BESIDE_NAMES = 136
 """Of the numbers that must be in sight beside the names, in pixels."""
@@ -80,9 +81,8 @@ class AssociationView(QWidget):
         self.axis.addItem(EVERY_AXIS, "")
         tested = self._frame[self._frame["status"] == "tested"]
         self._colours = axis_colours(tested)
-        drawn = tones(self._colours)
         for name in sorted(set(tested["axis"]) - {""}):
-            self.axis.addItem(swatch(drawn.get(name, OTHER_TYPES_COLOUR)), name, name)
+            self.axis.addItem(swatch(self._colours.get(name, OTHER_TYPES_COLOUR)), name, name)
         self.axis.setCurrentIndex(max(self.axis.findData(before), 0))
         self.axis.blockSignals(False)
         self._draw()
@@ -172,7 +172,7 @@ class AssociationView(QWidget):
 
     def _draw_table(self) -> None:
         shown = self._shown()
-        self.table.show_frame(shown, association_columns(tones(self._colours)))
+        self.table.show_frame(shown, association_columns(self._colours))
         self._select_row()
         words = amount_in_words(shown)
         self.amount.setText(words)

@@ -18,21 +18,23 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_metime.export.colours import GRADE_COLOURS, ROLE_COLOURS, grade_of
 from napari_metime.export.plots import Plot, gradient_plot
 from napari_metime.export.words import interval, number
+from napari_metime.gui.views.naming import freest_corner
 from napari_metime.gui.views.plots import SaveButton, nearest_point, new_plot
 from napari_metime.gui.widgets.eliding_combo import ElidingCombo
 from napari_metime.gui.widgets.style import is_dark
 from napari_metime.section import label_of
 
 NICHE_BORDER, TUMOUR_MARGIN = "niche border", "tumour margin"
-BORDERS = {
-    NICHE_BORDER: "distance from the niche's border (µm), negative inside",
-    TUMOUR_MARGIN: "distance from the border of the domain (µm), negative inside",
-}
+BORDERS = (NICHE_BORDER, TUMOUR_MARGIN)
+BORDER_OF = {"tumor_bed": TUMOUR_MARGIN, "tissue": "tissue border"}
+"""What the border of a domain is called; of a region or a mask it is that of the area."""
 ROLE_WORDS = {"effector": "Effectors", "suppressor": "Suppressors", "tumor": "Tumour cells"}
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 MAX_LINE = 20
 FADED, FADED_BAND, BAND = 165, 22, 50
 """How opaque a curve and its band are while another one is chosen, and a band else, of 255."""
+N_LEGEND = 100
+"""Places along a curve at which it may be covered by the legend. Our own choice."""
 PALE = 0.55
 """From this lightness on a colour is pale on a light ground. Our own choice."""
 MANY = 6
@@ -67,12 +69,13 @@ class GradientPlot(QWidget):
         self._is_dark = True
         self.border, self.choice = ElidingCombo("Border", 9), ElidingCombo("Quantity", 10)
         for border in BORDERS:
-            self.border.addItem(border)
+            self.border.addItem(border, border)
         self.border.currentIndexChanged.connect(lambda _: self._draw())
         self.choice.currentIndexChanged.connect(lambda _: self._draw())
         self.choice.activated.connect(lambda _: self._on_choice())
-        self.plot = new_plot(BORDERS[NICHE_BORDER], "", name="Gradient plot")
+        self.plot = new_plot(self._across(), "", name="Gradient plot")
         self._legend = self.plot.addLegend(offset=(-10, 5))
+        self.plot.getPlotItem().getViewBox().sigResized.connect(lambda _: self._place_legend())
         self.plot.scene().sigMouseClicked.connect(self._on_click)
         self.plot.scene().sigMouseMoved.connect(self._on_moved)
         self.save = SaveButton(self.shown_plot)
@@ -95,8 +98,10 @@ class GradientPlot(QWidget):
         grades: Mapping[str, str],
         margin: pd.DataFrame,
         units: Mapping[str, str] | None = None,
+        domain: str = "tumor_bed",
     ) -> None:
         """Show the rows of gradients.csv and margin.csv; ``grades`` colour the niches, ``units`` are of channels."""
+        is_first = self._frames[NICHE_BORDER].empty
         self._frames, self._grades = {NICHE_BORDER: frame, TUMOUR_MARGIN: margin}, dict(grades)
         self._units, self._niche = units or {}, ""
         before = self.choice.currentData()
@@ -107,8 +112,11 @@ class GradientPlot(QWidget):
                 self.choice.addItem(self._quantity(key), key)
         self.choice.setCurrentIndex(max(self.choice.findData(before), 0))
         self.choice.blockSignals(False)
+        self.border.setItemText(BORDERS.index(TUMOUR_MARGIN), BORDER_OF.get(domain, "border of the area"))
         if frame.empty and len(margin):
-            self.border.setCurrentText(TUMOUR_MARGIN)
+            self._choose_border(TUMOUR_MARGIN)
+        elif is_first and len(frame):
+            self._choose_border(NICHE_BORDER)
         self._draw()
 
     def show_channel(self, name: str) -> None:
@@ -120,22 +128,31 @@ class GradientPlot(QWidget):
     def mark_niche(self, label: int) -> None:
         """Let the curves of the other niches fade; with 0 none does."""
         self._niche = str(label) if label else ""
+        if self._niche in self._grades:  # its curve stands there alone
+            self._choose_border(NICHE_BORDER)
         self._draw()
 
     def shown_plot(self) -> Plot | None:
         """Return what is shown, to be saved; None where nothing is."""
-        key, border = self.choice.currentData(), self.border.currentText()
-        frame = self._frames[border]
+        key, frame = self.choice.currentData(), self._frames[self.border.currentData()]
         if key is None or key not in frame:
             return None
-        return gradient_plot(frame, key, self._grades, (BORDERS[border], self._title()))
+        return gradient_plot(frame, key, self._grades, (self._across(), self._title()))
+
+    def _choose_border(self, border: str) -> None:
+        self.border.setCurrentIndex(BORDERS.index(border))
+
+    def _across(self) -> str:
+        """Return what the axis of the distance is called."""
+        is_niche = self.border.currentData() == NICHE_BORDER
+        words = "niche's border" if is_niche else self.border.currentText()
+        return f"distance from the {words} (µm), negative inside"
 
     def _draw(self) -> None:
         self.plot.clear()
         self._curves = []
-        key, border = self.choice.currentData(), self.border.currentText()
-        frame = self._frames[border]
-        self.plot.setLabel("bottom", BORDERS[border])
+        key, frame = self.choice.currentData(), self._frames[self.border.currentData()]
+        self.plot.setLabel("bottom", self._across())
         self.choice.setToolTip(f"<p>{escape(self.choice.currentText())}</p>")
         if key is None or key not in frame:
             return
@@ -147,6 +164,25 @@ class GradientPlot(QWidget):
             self._curves.append(_Curve(str(region), at, value, low, high))
             self._draw_curve(self._curves[-1], STYLES[line % len(STYLES)])
         self.plot.autoRange()
+        self._place_legend()
+
+    def _place_legend(self) -> None:
+        """Put the legend where it covers least of the curves."""
+        view = self.plot.getPlotItem().getViewBox()
+        if not self._curves or view.width() <= 0 or view.height() <= 0:
+            return
+        (left, right), (low, high) = view.viewRange()
+        x = np.linspace(left, right, N_LEGEND)
+        lines = [
+            np.column_stack([(x - left) / (right - left), (high - np.interp(x, curve.at_um, value)) / (high - low)])
+            for curve in self._curves
+            for value in (curve.low, curve.value, curve.high)
+        ]
+        across, down = freest_corner(
+            np.concatenate(lines), (self._legend.width() / view.width(), self._legend.height() / view.height())
+        )
+        corner = (across, down)
+        self._legend.anchor(corner, corner, offset=(-10 if across else 10, -5 if down else 5))
 
     def _draw_curve(self, curve: _Curve, style: Qt.PenStyle) -> None:
         is_niche, is_chosen = curve.region in self._grades, curve.region == self._niche
@@ -180,7 +216,7 @@ class GradientPlot(QWidget):
     def _name_in_legend(self, curve: _Curve) -> str | None:
         """Return what the legend says of a curve; of many niches it names the one in hand, and one of each grade."""
         if curve.region not in self._grades:
-            return "tissue across the margin"
+            return f"across the {self.border.currentText()}"
         grade = grade_of(self._grades[curve.region])
         if curve.region == self._niche or len(self._grades) <= MANY:
             return f"Niche {curve.region} ({grade})"
@@ -220,7 +256,7 @@ class GradientPlot(QWidget):
 
     def _words(self, curve: _Curve, i: int) -> str:
         is_niche = curve.region in self._grades
-        border = f"the border of niche {curve.region}" if is_niche else "the margin"
+        border = f"the border of niche {curve.region}" if is_niche else f"the {self.border.currentText()}"
         at = curve.at_um[i]
         limits = interval(curve.low[i], curve.high[i])
         value = f"{self.choice.currentText()}: {number(curve.value[i], 3)}" + (f" ({limits})" if limits else "")

@@ -31,6 +31,7 @@ from napari_metime.gui.views.niche_tab import NicheTab
 from napari_metime.gui.views.plots import PlotSaver, follow_theme
 from napari_metime.gui.views.spectrum_tab import SpectrumTab
 from napari_metime.gui.views.tab_page import EMPTY, TabPage
+from napari_metime.gui.views.tables import shown_regions
 from napari_metime.gui.widgets.docked import DockedWidget, disconnecting
 from napari_metime.gui.widgets.style import style_sheet
 from napari_metime.section import ChannelSet, NicheResult, label_of
@@ -64,7 +65,7 @@ class LowerDock(DockedWidget):
         self.spectrum = SpectrumTab(bench)
         self._views: dict[str, QWidget] = {}
         """The tabs of ``LATER`` that have been made."""
-        self._in_turn = InTurn(self)
+        self._in_turn = InTurn(self, weakref.ref(bench.viewer))
         self.log = QPlainTextEdit(in_the_window("\n".join(self.session.log)))
         self.log.setReadOnly(True)
         self.log.setAccessibleName("Log")
@@ -86,6 +87,7 @@ class LowerDock(DockedWidget):
         with QSignalBlocker(self.tabs):  # a tab that comes into sight on the way is looked at by nobody
             for step in ("data", "metabolites", "niches"):
                 self._show(self.session.value(step))
+            self._show_tab(bench.selection.tab)
         self._on_niche(bench.selection.niche)
         self._on_channel(bench.selection.channel)
 
@@ -183,6 +185,8 @@ class LowerDock(DockedWidget):
         viewer.events.theme.connect(self._on_theme)
         self.spectrum.plot.channel_chosen.connect(selection.choose_channel)
         self.tabs.currentChanged.connect(lambda number: self._in_turn.now(self.tabs.tabText(number)))
+        self.tabs.currentChanged.connect(lambda number: selection.choose_tab(self.tabs.tabText(number)))
+        selection.tab_changed.connect(self._show_tab)
         selection.niche_changed.connect(self._on_niche)
         selection.channel_changed.connect(self._on_channel)
         selection.cell_chosen.connect(self._on_cell)
@@ -273,7 +277,7 @@ class LowerDock(DockedWidget):
 
     def _fill_niches(self) -> bool:
         found: NicheResult | None = self.session.value("niches")
-        self.niches.show_regions(pd.DataFrame() if found is None else found.regions)
+        self.niches.show_regions(shown_regions(found))
         self.niches.select(self.bench.selection.niche)
         self.niches.bring_forward(self.bench.selection.channel)
         return found is not None
@@ -288,7 +292,8 @@ class LowerDock(DockedWidget):
         channels: ChannelSet = self.session.value("metabolites")
         normalize = self.session.made_with("metabolites", "ims", "normalize")
         units = {channel.name: unit_of(channel, normalize) for channel in channels.channels}
-        self.gradients.show_gradients(found.gradients, grades, found.margin, units)
+        domain = self.session.made_with("niches", "niches", "domain")
+        self.gradients.show_gradients(found.gradients, grades, found.margin, units, domain)
         self.gradients.show_channel(self.bench.selection.channel)
         self.gradients.mark_niche(self.bench.selection.niche)
         return len(found.gradients) + len(found.margin) > 0
@@ -326,7 +331,8 @@ class LowerDock(DockedWidget):
         self.index.setToolTip(text or "The m/z-sorted index of this file, which step 1 offers to build")
 
     def _show_tab(self, name: str) -> None:
-        self.tabs.setCurrentWidget(self._pages[name])
+        found = (number for number in range(self.tabs.count()) if self.tabs.tabText(number) == name)
+        self.tabs.setCurrentIndex(next(found, self.tabs.currentIndex()))
 
     def _on_channel(self, name: str) -> None:
         if self._is_filled("Metabolites"):
@@ -337,7 +343,7 @@ class LowerDock(DockedWidget):
             self.gradients.show_channel(name)
         if self._is_filled("Niches"):
             self.niches.bring_forward(name)
-        self.spectrum.plot.mark_channel(name, self.bench.selection.mz_of(name))
+        self.spectrum.show_channel(name, self.bench.selection.mz_of(name))
         self.say(f"Selected: {label_of(name)}" if name else "")
 
     def _on_niche(self, label: int) -> None:

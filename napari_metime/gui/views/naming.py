@@ -1,4 +1,4 @@
-"""Where names stand beside the points of a plot, so that none covers another name or a point."""
+"""Where names and legends stand in a plot, so that they cover little of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 GAP_PX, STEP_PX, N_STEPS = 8.0, 6.0, 16
 """Between a point and its name, between the heights that are tried, and how many are. Our own choice."""
+APART_PX = 8.0
+"""Between names side by side, which would read as one. Our own choice."""
+
 
 def place_names(
     at: NDArray[np.float64], sizes: NDArray[np.float64], taken: NDArray[np.float64], room: tuple[float, float]
@@ -37,10 +40,31 @@ def place_names(
                 continue
             if not _covers(box, taken):
                 found = (left, top)
-                taken = np.vstack([taken, box])
+                taken = np.vstack([taken, (left - APART_PX, top, left + width + APART_PX, top + height)])
                 break
         placed.append(found)
     return placed
+
+
+def freest_corner(curves: NDArray[np.float64], size: tuple[float, float]) -> tuple[int, int]:
+    """Return the corner of a plot in which a legend covers least of what is drawn.
+
+    Parameters
+    ----------
+    curves : points all along what is drawn, shape (n, 2), in shares of the plot's width and height, from its upper left
+    size : width and height of the legend, in the same shares
+
+    Returns
+    -------
+    corner : 0 = left, 1 = right, and 0 = top, 1 = bottom; the upper right where others are no better
+    """
+    x, y = curves.T
+
+    def covered(corner: tuple[int, int]) -> int:
+        is_beside = x > 1 - size[0] if corner[0] else x < size[0]
+        return int((is_beside & (y > 1 - size[1] if corner[1] else y < size[1])).sum())
+
+    return min(((1, 0), (1, 1), (0, 0), (0, 1)), key=covered)
 
 
 def _places(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from napari_metime.gui.views.tables import FIRST, region_columns
+from napari_metime.gui.views.tables import FIRST, FOOTNOTE, GIVES_WAY, REGION_COLUMNS, region_columns
 from napari_metime.gui.widgets.frame_table import FrameView
 from napari_metime.gui.widgets.searching import TableSearch
 
@@ -30,6 +30,13 @@ class NicheTab(QWidget):
         super().__init__()
         self.table = FrameView("Niches, the rest and the domain")
         self.search = TableSearch(self.table, "Find in this table", only=("only niches", "kind", "niche"))
+        self.more = QCheckBox("more columns")
+        self.more.setToolTip("Show every column of regions.csv: densities, cores, distances and all channels")
+        self.search.add(self.more)
+        self._channel = ""
+        self.more.toggled.connect(self._choose_columns)
+        self.table.resized.connect(self._choose_columns)
+        self.table.horizontalHeader().sortIndicatorChanged.connect(self._choose_columns)
         for told, tell in (
             (self.table.row_chosen, self.niche_chosen),
             (self.table.row_current, self.niche_current),
@@ -45,22 +52,29 @@ class NicheTab(QWidget):
         self.words.setProperty("look", "dim")
         self.words.setWordWrap(True)
         self.words.hide()
+        self.footnote = QLabel(FOOTNOTE)
+        self.footnote.setProperty("look", "dim")
+        self.footnote.setWordWrap(True)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 2)
         box.setSpacing(3)
         box.addWidget(self.search)
         box.addWidget(self.words)
         box.addWidget(self.table, 1)
+        box.addWidget(self.footnote)
 
     def show_regions(self, regions: pd.DataFrame) -> None:
         """Show the rows of regions.csv."""
         n_last = int((regions["kind"] != "niche").sum()) if len(regions) else 0
         self.words.setVisible(0 < len(regions) == n_last)
         self.table.show_frame(regions, region_columns(regions), n_last)
+        self._choose_columns()
 
     def bring_forward(self, channel: str) -> None:
         """Show how a channel differs right behind what is asked for first."""
+        self._channel = channel
         self.table.bring_forward(f"log2fc_{channel}", FIRST)
+        self._choose_columns()
 
     def select(self, label: int) -> None:
         """Select the row of a niche without choosing it; 0 selects none, and lets the rest and the domain be."""
@@ -75,6 +89,14 @@ class NicheTab(QWidget):
         frame = self.table.frame_model.frame
         row = frame[frame["region_id"].astype(str) == str(label)].iloc[0]
         return (float(row["centroid_y_um"]), float(row["centroid_x_um"])), float(np.sqrt(row["area_um2"]))
+
+    def _choose_columns(self, *_: object) -> None:
+        """Show what a reader asks for first and the channel in hand, whole; or every column."""
+        in_hand = f"log2fc_{self._channel}"
+        if self.more.isChecked():
+            self.table.show_only([column.key for column in self.table.frame_model.columns])
+        else:
+            self.table.show_only([*(column.key for column in REGION_COLUMNS[:FIRST]), in_hand], GIVES_WAY)
 
     def _on_hovered(self, label: int) -> None:
         self._hovered = label

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_metime.export.plots import ENDINGS, Plot, write_plot
 from napari_metime.gui.running.worker import Latest, Outcome
+from napari_metime.gui.state.own_folder import own_folder
 from napari_metime.gui.state.session import Session
 from napari_metime.gui.widgets.style import colours_of
 from napari_metime.section import Progress
@@ -113,7 +114,7 @@ class PlotSaver(QObject):
         """Ask for the place, and write a plot there."""
         source: Path | None = self._session.get("ims", "path")
         name = f"{plot.name}{ENDINGS[0]}".replace(":", "_").replace("/", "_").replace(" ", "_")
-        proposed = source.with_name(f"{source.stem}_{name}") if source is not None else Path(name)
+        proposed = own_folder(self._session) / (f"{source.stem}_{name}" if source is not None else name)
         text, chosen = QFileDialog.getSaveFileName(None, "Save plot", str(proposed), FILES)
         if not text:
             return

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_metime.export.words import area_mm2
 from napari_metime.gui.layers.region_layer import region_colours
+from napari_metime.gui.widgets.swatches import swatch
 from napari_metime.section import TissueRegions
 
 COLUMNS = {
@@ -59,7 +59,7 @@ class RegionTable(QTableWidget):
                 texts = (str(label), name, area_mm2(n_pixels * pixel_um2), f"{n_pixels:,}", mz)
                 for column, text in enumerate(texts):
                     self._item(label - 1, column).setText(text)
-                self._item(label - 1, 0).setIcon(_swatch(colours[label]))
+                self._item(label - 1, 0).setIcon(swatch(colours[label]))
                 self._item(label - 1, len(COLUMNS) - 1).setToolTip(why)
         head = self.horizontalHeader().sizeHint().height()
         self.setFixedHeight(ROW_HEIGHT * min(len(regions.names), MAX_ROWS_SHOWN) + head + 4)
@@ -88,9 +88,3 @@ def _top_ions(regions: TissueRegions) -> dict[str, tuple[str, str]]:
         )
         for row in first.to_dict("records")
     }
-
-
-def _swatch(colour: str) -> QIcon:
-    pixels = QPixmap(12, 12)
-    pixels.fill(QColor(colour))
-    return QIcon(pixels)

@@ -21,9 +21,10 @@ from napari_metime.gui.widgets.style import ACCENT
 from napari_metime.section import label_of
 
 MEAN_COLOUR = "#8C929B"
-OVERLAY_COLOUR = "#20B2AA"
+OVERLAY_COLOUR = ACCENT
+"""Of a pixel or a region that has no colour of its own."""
 PEAK_COLOUR = "#8C929BA0"
-ION_COLOUR = "#E69F00"
+ION_COLOUR = "#707783"
 REACH_PX = 6
 """How far beside a stick a click still means it."""
 HEADROOM, NAMED_HEADROOM = 1.12, 1.35
@@ -55,6 +56,7 @@ class SpectrumPlot(QWidget):
         self._ions: dict[str, float] = {}
         self._tolerance_ppm = 0.0
         self._windows: list[pg.LinearRegionItem] = []
+        self._overlay_colour = OVERLAY_COLOUR
         self._mean = self.plot.plot(pen=pg.mkPen(MEAN_COLOUR, width=1), connect="pairs")
         self._overlay = self.plot.plot(pen=pg.mkPen(OVERLAY_COLOUR, width=1), connect="pairs")
         self._peaks = pg.ScatterPlotItem(size=3, symbol="o", pen=None, brush=PEAK_COLOUR)
@@ -80,10 +82,11 @@ class SpectrumPlot(QWidget):
         self.mean, self.peaks = sticks, peaks
         self.show_all()
 
-    def show_overlay(self, sticks: Sticks) -> None:
+    def show_overlay(self, sticks: Sticks, colour: str = OVERLAY_COLOUR) -> None:
         """Show the spectrum of a pixel or region over the mean; an empty one takes it away."""
         was_empty = self.mean.mz.size == 0 and self.overlay.mz.size == 0
-        self.overlay = sticks
+        self.overlay, self._overlay_colour = sticks, colour
+        self._overlay.setPen(pg.mkPen(colour, width=1))
         if was_empty:
             self.show_all()
         self._draw()
@@ -130,7 +133,7 @@ class SpectrumPlot(QWidget):
     def shown_plot(self, titles: tuple[str, str]) -> Plot | None:
         """Return what is in sight, with every point of it; ``titles`` are those of the mean and of what is over it."""
         low, high = self.view.viewRange()[0]
-        both = zip(titles, (self.mean, self.overlay), (MEAN_COLOUR, OVERLAY_COLOUR), strict=True)
+        both = zip(titles, (self.mean, self.overlay), (MEAN_COLOUR, self._overlay_colour), strict=True)
         shown = [(title, sticks.between(low, high), colour) for title, sticks, colour in both if sticks.mz.size]
         if not shown:
             return None

@@ -6,17 +6,22 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_metime.export.colours import GRADE_COLOURS
 from napari_metime.export.plots import Plot
 from napari_metime.gui.layers.ion_bar import IonBar
 from napari_metime.gui.layers.legend import Swatch
+from napari_metime.gui.layers.niche_layers import niche_colours
 from napari_metime.gui.running.bench import Bench
 from napari_metime.gui.state.in_sight import SLOTS
-from napari_metime.gui.state.regions import region_names
+from napari_metime.gui.state.regions import niche_name, region_names
 from napari_metime.gui.views.plots import SaveButton
 from napari_metime.gui.views.spectrum_plot import MEAN_COLOUR, OVERLAY_COLOUR, SpectrumPlot, Window
 from napari_metime.gui.widgets.colours import SLOT_COLOURS
 from napari_metime.gui.widgets.eliding_combo import ElidingCombo
-from napari_metime.section import ChannelSet
+from napari_metime.section import ChannelSet, NicheResult
+
+COMPARE_LETTERS, MEAN_WIDTH = 10, 160
+"""Room of the choice of a region, half of it beside two titles; and of what the mean is of, in pixels."""
 
 
 class SpectrumTab(QWidget):
@@ -33,7 +38,7 @@ class SpectrumTab(QWidget):
         self.reading.setProperty("look", "dim")
         self.reading.hide()
         self.problem.setProperty("look", "error")
-        self.compare = ElidingCombo("Compare with a region", 10)
+        self.compare = ElidingCombo("Compare with a region", COMPARE_LETTERS)
         self.compare.setPlaceholderText("compare with…")
         self.compare.setToolTip("Show the mean spectrum of a region over that of the section; or click a pixel")
         self.save = SaveButton(self.shown_plot)
@@ -54,14 +59,18 @@ class SpectrumTab(QWidget):
         if spectra.mean is not self._mean or self.plot.mean is not spectra.mean:
             self._mean = spectra.mean
             self.plot.show_mean(spectra.mean, spectra.peaks)
-        self.plot.show_overlay(spectra.overlay)
+        colour = self._colour_of(spectra.region)
+        self.plot.show_overlay(spectra.overlay, colour)
+        self.overlay_swatch.show_colour(colour)
         self.mean_title.setText(spectra.mean_title)
         self.mean_title.setToolTip(spectra.mean_title)
+        self.mean_title.setMinimumWidth(min(self.mean_title.sizeHint().width(), MEAN_WIDTH))
         self.overlay_title.setText(spectra.overlay_title)
         self.overlay_title.setToolTip(spectra.overlay_title)
         self.mean_swatch.setVisible(bool(spectra.mean_title))
         for widget in (self.overlay_swatch, self.overlay_title):  # an empty one would take half of the line
             widget.setVisible(bool(spectra.overlay_title))
+        self.compare.setMinimumContentsLength(COMPARE_LETTERS // (2 if spectra.overlay_title else 1))
         self.say(spectra.problem)
         if spectra.region not in [self.compare.itemData(i) for i in range(self.compare.count())]:
             self.compare.setCurrentIndex(-1)
@@ -77,6 +86,11 @@ class SpectrumTab(QWidget):
         self.plot.mark_windows([Window(w.mz - w.half, w.mz + w.half, colour) for w, colour in windows])
         if ions.window is not None:
             self.plot.make_visible(ions.window.mz)
+
+    def show_channel(self, name: str, mz: float | None) -> None:
+        """Name the ion of the channel in hand and show its m/z; without an m/z none is named."""
+        self.plot.mark_channel(name, mz)
+        self.bar.follow(mz)
 
     def show_regions(self) -> None:
         """Offer the regions that there are, and mark the metabolites that were measured."""
@@ -100,6 +114,13 @@ class SpectrumTab(QWidget):
         self.problem.setText(f"✕ {problem}" if problem else "")
         self.problem.setToolTip(problem)
         self.problem.setVisible(bool(problem))
+
+    def _colour_of(self, region: str | None) -> str:
+        """Return the colour of a niche, by its grade, and that of what has none; an undetermined one is the mean's."""
+        found: NicheResult | None = self._session.value("niches")
+        colours = {} if found is None else niche_colours(found.regions)
+        named = {niche_name(label): c for label, c in colours.items() if c != GRADE_COLOURS["undetermined"]}
+        return named.get(region or "", OVERLAY_COLOUR)
 
     def _title_line(self) -> QHBoxLayout:
         line = QHBoxLayout()

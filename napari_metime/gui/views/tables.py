@@ -11,7 +11,7 @@ from napari_metime.export.associations import axis_of, panel_axes, r_limits, ran
 from napari_metime.export.colours import GRADE_COLOURS, grade_of
 from napari_metime.export.words import MISSING, area_mm2, count, interval, is_known, number, p_value, ratio, signed
 from napari_metime.gui.widgets.frame_table import Column
-from napari_metime.section import AXIS_PREFIX, DESCRIPTIVE_COLUMNS, label_of
+from napari_metime.section import AXIS_PREFIX, DESCRIPTIVE_COLUMNS, NicheResult, label_of
 
 NOT_MEASURABLE = "not measurable"
 
@@ -33,7 +33,7 @@ def _grade_colour(grade: Any) -> str:
 
 
 def _found_of(found: Any, expected: Any) -> str:
-    return f"{count(found)} / {number(expected)}" if is_known(expected) else count(found)
+    return f"{count(found)} / {number(expected)}"
 
 
 def _rate(value: Any, low: Any, high: Any) -> str:
@@ -74,7 +74,8 @@ REGION_COLUMNS = (
         "grade",
         "Grade",
         _text,
-        "Desert: few effectors in it and around it. Excluded: they stand around it and do not enter. Mixed: in between",
+        "Desert: few effectors in it and around it. Excluded: they stand around it and do not enter. Mixed: in "
+        "between. Of the domain it is that of the whole section, which is inflamed where hardly any of it is cold",
         colour=_grade_colour,
     ),
     Column("area_um2", "Area\n(mm²)", area_mm2, "Of the pixels of the region; copied in µm²"),
@@ -110,6 +111,8 @@ REGION_COLUMNS = (
 )
 FIRST = 6
 """Columns that a reader asks for first; that of the channel in hand stands behind them."""
+GIVES_WAY = ("n_effector", "area_um2")
+"""Those of the first that make room for the channel in hand, one by one, where it would be cut."""
 FURTHER_REGION_COLUMNS = (
     Column(
         "p_region_labelling",
@@ -140,6 +143,7 @@ FURTHER_REGION_COLUMNS = (
 )
 DESCRIPTIVE_SIGN = " †"
 DESCRIPTIVE = "Descriptive: regions were chosen by this, or by what it follows from; do not test it again."
+FOOTNOTE = f"{DESCRIPTIVE_SIGN.strip()} Descriptive: regions were chosen by these; do not test them again."
 R_HELP = (
     "Partial correlation with coldness, from −1 to 1, once the covariates are taken out of both: above 0 there is more "
     "of it where it is cold"
@@ -174,6 +178,21 @@ def association_columns(colours: Mapping[str, str]) -> tuple[Column, ...]:
 
 def _limits(low: Any, high: Any) -> str:
     return interval(low, high, signed) or MISSING
+
+
+def shown_regions(found: NicheResult | None) -> pd.DataFrame:
+    """Return the rows of regions.csv as they are shown.
+
+    The rest and the domain have no expected effectors: they would be those that are found, as the rate is their own.
+    The domain has the grade of the section; regions.csv has no word for an inflamed one.
+    """
+    if found is None:
+        return pd.DataFrame()
+    shown, is_niche = found.regions.copy(), found.regions["kind"] == "niche"
+    shown["expected_effector"] = shown["expected_effector"].where(is_niche)
+    if len(found.summary):
+        shown["grade"] = shown["grade"].mask(shown["kind"] == "domain", found.summary["grade"].iloc[0])
+    return shown
 
 
 def region_columns(regions: pd.DataFrame) -> tuple[Column, ...]:
@@ -219,8 +238,7 @@ def _of_channel(name: str) -> tuple[Column, ...]:
 def _marked(column: Column) -> Column:
     if column.key not in DESCRIPTIVE_COLUMNS:
         return column
-    first, line, second = column.header.partition("\n")
-    return column._replace(header=f"{first}{DESCRIPTIVE_SIGN}{line}{second}", help=f"{column.help}. {DESCRIPTIVE}")
+    return column._replace(header=f"{column.header}{DESCRIPTIVE_SIGN}", help=f"{column.help}. {DESCRIPTIVE}")
 
 
 def association_frame(associations: pd.DataFrame, channels: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ ACROSS = "less ← where cold → more (partial r)"
 UP = "surer → −log₁₀ q"
 HELP = (
     "Each point is a channel. To the right: there is more of it where it is cold; to the left: less. The higher, the "
-    "surer: above the dashed line q is below 0.05. q is the p corrected for the number of channels."
+    "surer: above the dashed line q is at most 0.05. q is the p corrected for the number of channels."
 )
 
 

@@ -4,6 +4,7 @@ Widgets, timers and textures of napari and pyqtgraph often end in rings that onl
 starts in whichever thread, and within whichever call, happens to make an object too many. In another thread Qt does
 not allow what is freed there, and that crashes. In the window's own thread it may start inside a call of Qt that holds
 one of Qt's locks, such as a ``disconnect``; what is freed then waits for that lock, and the window hangs for ever.
+Nothing is collected while no event loop turns: a long loop in a console may call ``gc.collect`` itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Collecting(QObject):
         self._timer.timeout.connect(self._on_time)
         self._has_turns = application is not None
         if application is not None:
-            application.aboutToQuit.connect(self._end)
+            application.aboutToQuit.connect(gc.enable)  # where it goes on all the same, the next turn sees to it
 
     def while_alive(self, thread: threading.Thread) -> None:
         """Keep the collector out of a thread, which is about to start; to be called in the window's thread."""

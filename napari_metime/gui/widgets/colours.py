@@ -5,6 +5,8 @@ from __future__ import annotations
 NOT_ASSESSABLE_COLOUR = "#7F7F7F"
 TISSUE_COLOURS = {"dark": "#D0D0D0", "light": "#8C8C8C"}
 """The outline of the tissue, by the kind of napari's theme: seen on its canvas, on dark pictures and on pale maps."""
+DOMAIN_COLOUR = "#C8B88A"
+"""The outline of what was searched: paler than niches, told from the tissue's."""
 LEFT_OUT_COLOUR = "#D55E00"
 LYMPHOID_COLOUR = "#B388FF"
 SLOT_COLOURS = {"one": "#F2800D", "red": "#FF4B4B", "green": "#35D05A", "blue": "#5B8CFF"}

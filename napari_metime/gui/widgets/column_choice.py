@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QTableWidg
 
 from napari_metime.gui.widgets.editors import ignore_wheel
 
-ROW_HEIGHT, MAX_WIDTH, MAX_COLUMNS, MAX_LETTERS = 20, 92, 200, 60
+ROW_HEIGHT, MAX_WIDTH, MAX_COLUMNS, MAX_LETTERS = 20, 140, 200, 60
 
 
 class ColumnEditor:
@@ -89,6 +89,7 @@ class FirstRows(QTableWidget):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.horizontalHeader().setStretchLastSection(True)
         self.setAccessibleName("First rows of the table")
         self._shown: object = None
 

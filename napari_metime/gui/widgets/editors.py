@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_metime.gui.widgets.eliding_combo import ElidingCombo
 from napari_metime.gui.widgets.lines import PathLine, PlainSpinBox, UnitLine
 
 UNITS = {"um": "µm", "ppm": "ppm", "mm2": "per mm²"}
@@ -45,9 +45,7 @@ class ChoiceEditor:
     def __init__(self, choices: Sequence[tuple[str, Any]], put: Callable[[Any], None], *, files: str = "") -> None:
         self._files, self._put = files, put
         self._values: list[Any] = []
-        self.box = QComboBox()
-        self.box.setMinimumContentsLength(6)
-        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box = ElidingCombo("", 6)
         self.offer(choices)
         self.box.activated.connect(self._on_activated)
         ignore_wheel(self.box)
@@ -217,13 +215,14 @@ class PathEditor:
 
     def __init__(self, files: str, empty: str, put: Callable[[Any], None]) -> None:
         self._files, self._put = files, put
-        self._whole, self.line, self.browse = QWidget(), PathLine(), QPushButton("Browse…")
+        self._whole, self.line, self.browse = QWidget(), PathLine(), QPushButton("…")
         self._whole.setProperty("look", "body")
         self._whole.setFocusProxy(self.line)
         self.line.setPlaceholderText(empty)
         self.line.editingFinished.connect(self._on_edited)
         self.browse.setProperty("look", "tight")
-        self.browse.setToolTip("Choose a file")
+        self.browse.setToolTip("Browse for a file")
+        self.browse.setAccessibleName("Browse…")
         self.browse.clicked.connect(self._on_browse)
         box = QHBoxLayout(self._whole)
         box.setContentsMargins(0, 0, 0, 0)

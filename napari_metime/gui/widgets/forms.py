@@ -7,6 +7,7 @@ what is wrong in the same words as a recipe with that value.
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -87,6 +88,17 @@ class Form(QWidget):
         """Show or hide a row."""
         for widget in self._lines[section, key]:
             widget.setVisible(is_visible)
+
+    def mark_wrong(self, error: str) -> None:
+        """Frame the field that an error begins with."""
+        named = re.match(r"(?:expected )?([\w.]+)", error)
+        for (section, key), editor in self.editors.items():
+            widget, is_wrong = editor.widget(), named is not None and named[1] == f"{section}.{key}"
+            field = widget.focusProxy() or widget
+            if bool(field.property("wrong")) != is_wrong:
+                field.setProperty("wrong", is_wrong)
+                field.style().unpolish(field)
+                field.style().polish(field)
 
     def in_words(self) -> list[str]:
         """Return what the rows in sight say, each in a few words; what is empty says nothing."""

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import (
-    QColor,
-    QFont,
-    QFontMetrics,
-    QGuiApplication,
-    QIcon,
-    QKeyEvent,
-    QKeySequence,
-    QPainter,
-    QPixmap,
-    QResizeEvent,
-)
-from qtpy.QtWidgets import QAbstractItemView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QTableView
+from qtpy.QtGui import QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
+from qtpy.QtWidgets import QAbstractItemView, QMenu, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from napari_metime.export.tables import spreadsheet_text
 from napari_metime.export.words import is_known
+from napari_metime.gui.widgets.swatches import swatch
 
 ROWS_MEASURED = 20
 """Rows that a column is made wide enough for; more would keep the window waiting. Our own choice."""
@@ -226,6 +216,7 @@ class FrameView(QTableView):
     """Another row has become the current one, by mouse or keyboard."""
     row_hovered = Signal(int)
     """The mouse is over another row; -1 where it is over none."""
+    resized = Signal()
 
     def __init__(self, name: str = "Table") -> None:
         super().__init__()
@@ -296,6 +287,7 @@ class FrameView(QTableView):
         """Show names in full where there is room."""
         super().resizeEvent(event)
         self._fit_names()
+        self.resized.emit()
 
     def _on_sorted(self, column: int, _: Qt.SortOrder) -> None:
         """Leave room for the arrow above the column by which the rows are sorted."""
@@ -328,6 +320,26 @@ class FrameView(QTableView):
             header.moveSection(header.visualIndex(i), i)
         if key in keys[behind:]:
             header.moveSection(keys.index(key), behind)
+
+    def show_only(self, keys: Collection[str], giving_way: Sequence[str] = ()) -> None:
+        """Show some columns, and that by which the rows are sorted.
+
+        Parameters
+        ----------
+        giving_way : keys of those that are left out, one by one, until the others fit
+        """
+        columns = self.frame_model.columns
+        for i in range(len(columns)):
+            self.setColumnHidden(i, False)  # a hidden one has no width
+        sorted_by = self.horizontalHeader().sortIndicatorSection()
+        shown = {i: self.columnWidth(i) for i, column in enumerate(columns) if column.key in keys or i == sorted_by}
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        room = self.width() - 2 * self.frameWidth() - bar  # without it, a bar would come and go with its own coming
+        for key in giving_way:
+            if sum(shown.values()) > room:
+                shown = {i: width for i, width in shown.items() if columns[i].key != key or i == sorted_by}
+        for i in range(len(columns)):
+            self.setColumnHidden(i, i not in shown)
 
     def copy(self, *, everything: bool = False) -> None:
         """Put the selected rows, or all that are shown, on the clipboard: as a spreadsheet takes them."""
@@ -370,9 +382,3 @@ def _is_numeric(values: pd.Series[Any]) -> bool:
     """Whether a column holds numbers, with or without gaps; Qt compares only values of one type."""
     return all(isinstance(value, int | float | np.number) for value in values.dropna())
 
-
-def swatch(colour: str) -> QIcon:
-    """Return a patch of one colour."""
-    patch = QPixmap(11, 11)
-    patch.fill(QColor(colour))
-    return QIcon(patch)

@@ -23,6 +23,8 @@ from napari_metime.section import ROLES, Role
 
 Types = dict[str, tuple[int | None, Role]]
 ROW_HEIGHT, MAX_ROWS_SHOWN = 28, 8
+ROLE_WIDTH = 124
+"""Of the roles, in px of the screen: what is left is for the names of the types, which have to be read."""
 ROLE_WORDS: dict[Role, str] = {role: "tumour" if role == "tumor" else role for role in ROLES}
 
 
@@ -98,8 +100,9 @@ class RoleTable(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Fixed)
-        table.setColumnWidth(2, 138)
+        table.setColumnWidth(2, ROLE_WIDTH)
         table.setShowGrid(False)
+        table.setWordWrap(False)  # a name of two words would be cut after the first
 
     def _filter(self, text: str) -> None:
         words = text.casefold().split()

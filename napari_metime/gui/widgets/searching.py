@@ -40,6 +40,11 @@ class TableSearch(QWidget):
         box.addWidget(self.field, 1)
         box.addWidget(self.only)
         box.addWidget(self.copy)
+        self._box = box
+
+    def add(self, widget: QWidget) -> None:
+        """Add a widget in front of what copies."""
+        self._box.insertWidget(self._box.indexOf(self.copy), widget)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Go from the field to the table by the arrow, and empty it by Escape."""

@@ -26,6 +26,7 @@ def colours_of(theme_id: str) -> dict[str, str]:
         "line": theme.secondary.as_hex("long"),
         "text": theme.text.as_hex("long"),
         "dim": "#BAC0C9" if dark else "#4A4D51",
+        "off": "#9298A2" if dark else "#6A6C70",  # of what cannot be used: 3 to 4.5:1 on cards, fields and ground
         "accent": ACCENT if dark else "#2F55B4",
         "on_accent": "#FFFFFF",
         "progress": ACCENT if dark else "#A9BEF0",
@@ -50,10 +51,12 @@ def style_sheet(theme_id: str) -> str:
 
 _SHEET = """
 #metime QLabel, #metime QCheckBox, #metime QToolButton { background: transparent; padding: 0px; }
+#metime QFrame[look="head"] { border: 0px; border-bottom: 1px solid @line@; }
 #metime QLabel[look="title"] { font-weight: bold; font-size: 12pt; }
 #metime QLabel[look="dim"], #metime QToolButton[look="fold"] { color: @dim@; }
 #metime QLabel[look="legend"] { color: @dim@; font-size: 8pt; }
 #metime QLabel[look="warning"] { color: @stale@; }
+#metime QLabel[look="next"] { color: @link@; font-weight: bold; }
 #metime QLabel[look="error"] { color: @error@; }
 #metime QFrame[look="stale"] { background: @card@; border: 1px solid @stale@; border-radius: 3px; }
 #metime QFrame[look="step"] { background: @card@; border-radius: 5px; border: 1px solid @card@; }
@@ -81,7 +84,9 @@ _SHEET = """
 #metime QPushButton[look="primary"] { background: @accent@; color: @on_accent@; font-weight: bold; }
 #metime QPushButton[look="primary"]:hover { background: @hover@; }
 #metime QPushButton[look="primary"]:focus { border: 2px solid @text@; }
-#metime QPushButton[look="primary"]:disabled { background: @field@; color: @dim@; font-weight: normal; }
+#metime QPushButton:disabled, #metime QToolButton:disabled, #metime QCheckBox:disabled { color: @off@; }
+#metime QPushButton[look="primary"]:disabled { background: transparent; border: 1px solid @line@; color: @off@;
+  font-weight: normal; }
 #metime QPushButton[look="tight"] { padding: 5px 7px; }
 #metime QPushButton[look="link"] { background: transparent; color: @link@; padding: 3px 0px; text-align: left;
   border: 0px; border-bottom: 2px solid transparent; border-radius: 0px; }
@@ -92,9 +97,10 @@ _SHEET = """
 #metime QFrame[look="question"] { background: @card@; border: 2px solid @stale@; border-radius: 5px; }
 #metime QCheckBox:focus, #metime QToolButton:focus { border: 2px solid @link@; border-radius: 3px; }
 #metime QCheckBox, #metime QToolButton { border: 2px solid transparent; }
-#metime QMenu::item:disabled { color: @dim@; }
+#metime QCheckBox::indicator:unchecked { background: @background@; border: 1px solid @dim@; border-radius: 2px; }
+#metime QMenu::item:disabled { color: @off@; }
 #metime QPushButton[look="link"]:hover { text-decoration: underline; }
-#metime QPushButton[look="link"]:disabled { color: @dim@; }
+#metime QPushButton[look="link"]:disabled { color: @off@; }
 #metime QPushButton[look="chip"] { background: @field@; padding: 2px 5px; border-radius: 3px; }
 #metime QPushButton[look="chip"]:hover { background: @line@; }
 #metime QPushButton[look="chip"]:checked { border: 1px solid @link@; background: @background@; }
@@ -103,10 +109,12 @@ _SHEET = """
 #metime QLineEdit, #metime QComboBox, #metime QAbstractSpinBox { background: @background@; border: 1px solid @line@;
   border-radius: 3px; padding: 3px 6px; min-height: 18px; }
 #metime QComboBox[look="asks"], #metime QLineEdit[look="asks"] { border: 1px solid @stale@; }
-#metime QLineEdit { placeholder-text-color: @dim@; }
+#metime QLineEdit[wrong="true"], #metime QComboBox[wrong="true"], #metime QAbstractSpinBox[wrong="true"] {
+  border: 1px solid @error@; }
+#metime QLineEdit, #metime QComboBox, #metime QPlainTextEdit { placeholder-text-color: @dim@; }
 #metime QLineEdit:focus, #metime QComboBox:focus, #metime QAbstractSpinBox:focus { border: 2px solid @link@;
   padding: 2px 5px; }
-#metime QLineEdit:disabled, #metime QComboBox:disabled, #metime QAbstractSpinBox:disabled { color: @dim@; }
+#metime QLineEdit:disabled, #metime QComboBox:disabled, #metime QAbstractSpinBox:disabled { color: @off@; }
 #metime QProgressBar { background: @background@; border: 1px solid @line@; border-radius: 3px; text-align: center;
   min-height: 22px; color: @text@; }
 #metime QProgressBar::chunk { background: @progress@; border-radius: 2px; }
