@@ -14,6 +14,7 @@ import tifffile
 from napari_metime.errors import MissingFileError, RecipeError, TissueError
 from napari_metime.masking import find_left_out, leave_out, told_of_domain
 from napari_metime.niches import describe_niches
+from napari_metime.niches.describe import MAX_UNTOLD_LEFT_OUT, _tell_left_out
 from napari_metime.pipeline import align_cells, find_niches, find_tissue, open_dataset, read_cells, run
 from napari_metime.recipe import MicroscopyRecipe, NichesRecipe, Recipe, TissueRecipe, load_recipe
 from napari_metime.section import CellTable, ChannelSet, Dataset, LeftOut, SectionResult
@@ -84,6 +85,15 @@ def test_what_was_left_out_is_in_nothing_that_is_found(with_hole: SectionResult,
     assert part.n_cells == len(cells)
     assert int(part.mask.sum()) == int(hole.sum())
     assert any(f"{len(cells):,} left out by hand (necrosis.tif)" in text for text in with_hole.warnings)
+    assert len(cells) > MAX_UNTOLD_LEFT_OUT * with_hole.cells.n_cells  # fewer are counted, and no warning
+
+
+def test_a_few_cells_off_the_spectra_are_no_warning() -> None:
+    part = LeftOut("without a spectrum", np.eye(3, dtype=bool), 346)
+    assert _tell_left_out((part,), 60_000) == ()
+    assert _tell_left_out((part,), 34_600) == (
+        "346 of 34,600 cells lie where nothing can be said and count nowhere: 346 without a spectrum.",
+    )
 
 
 def test_a_hole_makes_nothing_around_it_cold(recipe: Recipe, with_hole: SectionResult, hole: np.ndarray) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from napari_metime import sample
+from napari_metime.gui.running.work import results_folder
+from napari_metime.gui.state.own_folder import own_folder
+from napari_metime.gui.state.session import Session
 
 
 @pytest.fixture
@@ -22,6 +25,20 @@ def test_it_is_simulated_once(cache: Path, sample_section: Path) -> None:
     written = imzml.stat().st_mtime_ns
     assert sample.sample_recipe() == recipe
     assert imzml.stat().st_mtime_ns == written
+
+
+def test_what_is_saved_of_it_is_proposed_where_a_person_finds_it(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, documents = Session(), tmp_path / "Documents"
+    monkeypatch.setattr("napari_metime.gui.state.own_folder.user_documents_path", lambda: documents)
+    session.put("ims", "path", tmp_path / "napari-metime" / "section" / "section.imzML")
+    assert own_folder(session) == Path.home()  # there are no documents
+    documents.mkdir()
+    assert own_folder(session) == documents
+    assert results_folder(session).parent == documents
+    session.put("ims", "path", tmp_path / "mine" / "section.imzML")
+    assert own_folder(session) == tmp_path / "mine"
 
 
 def test_a_lost_file_is_made_again(cache: Path) -> None:

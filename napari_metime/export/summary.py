@@ -56,11 +56,10 @@ def _how_sure(result: SectionResult) -> str:
     again = called["called_share"].min() if "called_share" in called else float("nan")
     if not is_known(again):
         return f"{chance}."
-    which = "the niche is" if len(called) == 1 else "each niche is"
-    return (
-        f"{chance}; redrawn with the errors of alignment and of cell types, {which} called again in "
-        f"{'' if again >= 1 or len(called) == 1 else 'at least '}{percent(again)} of sections."
-    )
+    which = "it is" if len(called) == 1 else "each is"
+    least = "" if again >= 1 or len(called) == 1 else "at least "
+    often = f"{least}{percent(again)} of redraws"
+    return f"{chance}; with the errors of alignment and cell types, {which} called again in {often}."
 
 
 def _with_what(result: SectionResult) -> str:

@@ -217,7 +217,7 @@ def is_hardly_matched(row: Row, kinds: Mapping[str, str]) -> bool:
     n, own = row.get("n_moved"), row.get("own_matched_share")
     if not is_known(n):
         return False
-    p = [row[f"p_moved_{name}"] for name in kinds if is_known(row.get(f"log2fc_{name}"))]
+    p = [row.get(f"p_moved_{name}") for name in kinds if is_known(row.get(f"log2fc_{name}"))]
     return bool(p) and (not any(map(is_known, p)) or n < FEW_PLACES or (is_known(own) and own > LARGE_OWN_SHARE))
 
 

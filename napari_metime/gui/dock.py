@@ -7,9 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
-from qtpy.QtWidgets import QAbstractButton, QFrame, QLineEdit, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFrame,
+    QLineEdit,
+    QMainWindow,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_metime.gui import commands
 from napari_metime.gui.arriving.drops import Drops, dropped_paths
@@ -77,7 +86,7 @@ class StepperDock(DockedWidget):
         self.drops = Drops(self)
         # The canvas has its size only once the docks have been laid out. A child, so that it ends with the dock.
         self._fit = QTimer(self, singleShot=True, interval=50)
-        self._fit.timeout.connect(self.bench.land_view)
+        self._fit.timeout.connect(self._land_view)
         self._seeing = QTimer(self, singleShot=True, interval=0)
         self._seeing.timeout.connect(self.legend.refresh)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -228,7 +237,7 @@ class StepperDock(DockedWidget):
 
     def _scroll_to_head(self, step: Step) -> None:
         """Bring the head of a step to the top: what it answers, or asks, stands right below."""
-        self._scroll.widget().layout().activate()
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)  # else the range may be that of before
         bar = self._scroll.verticalScrollBar()
         bar.setValue(self.panels[step].y() - MARGIN)
 
@@ -246,6 +255,10 @@ class StepperDock(DockedWidget):
             later(self, lambda: self._scroll_to_head(step))
         if step == "niches":  # also where all steps were run from another one: here stands what was found
             self.open_step("niches")
+
+    def _land_view(self) -> None:
+        if not self.session.is_placing:  # who sets pairs already has both halves in sight
+            self.bench.land_view()
 
     def _show_lower_dock(self) -> None:
         show_lower_dock(self.bench)

@@ -315,7 +315,9 @@ def _note(
     if n_niches:
         return text
     if not p.size:
-        return f"{text} No window in it holds clearly fewer effectors than its cells lead one to expect."
+        is_bed = isinstance(domain, str) and domain == "tumor_bed"
+        rim = f" (cells within {RIM_UM:.0f} µm of a tumour bed's border count in none)" if is_bed else ""
+        return f"{text} There is no cluster of cold windows in it to test{rim}."
     least = p.min()
     if least > alpha:
         return f"{text} The coldest region has p = {least:.2g}, not below {alpha:g}."

@@ -19,11 +19,20 @@ from napari_metime.export.figures import (
     gradient_figure,
     leading_of_niches,
     margin_figure,
+    q_in_figure,
     ranked_rows,
+    reach_of,
 )
 from napari_metime.export.images import COLDNESS_TITLE, coldness_limits, stretched
-from napari_metime.export.maps import niche_figure, overview_figure, scale_bar_um, view_of_niche, view_of_section
-from napari_metime.section import SectionResult
+from napari_metime.export.maps import (
+    niche_figure,
+    overview_figure,
+    scale_bar_um,
+    view_of_niche,
+    view_of_section,
+)
+from napari_metime.export.not_found import not_found
+from napari_metime.section import Channel, SectionResult
 
 
 @pytest.mark.parametrize(("width", "bar"), [(1000, 200), (999, 100), (2600, 500), (5000, 1000), (40, 5)])
@@ -132,6 +141,45 @@ def test_tested_rows_are_axis_scores_first_then_by_q(result: SectionResult) -> N
     names = [row["channel"] for row in ranked_rows(result.niches.associations)]
     assert names == ["axis:trp_kyn", "L-Lactate", "kyn_trp"]
     assert associations_figure(result.niches.associations.query("status != 'tested'")) is None
+
+
+def test_the_q_of_associations_have_like_digits_and_the_axis_ends_where_the_data_do(result: SectionResult) -> None:
+    assert [q_in_figure(q) for q in (0.07, 0.0364, 0.0004, 1.0, float("nan"))] == [
+        "0.070", "0.036", "< 0.001", "1.000", "–",
+    ]  # fmt: skip
+    row = {"r_partial": 0.4, "z": np.arctanh(0.4), "se_z": 1 / 7}  # limits 0.14 and 0.61
+    assert reach_of([row]) == pytest.approx(0.8)
+    assert reach_of([row | {"se_z": 3.0}]) == 1.0
+    figure = associations_figure(result.niches.associations)
+    assert figure is not None
+    (axes,) = figure.axes
+    beside = [text for text in axes.texts if text.get_text() in ("0.001", "0.008", "0.500")]
+    assert len(beside) == 3
+    assert {(text.get_ha(), text.get_va()) for text in beside} == {("right", "center_baseline")}
+
+
+def test_a_pixel_without_any_ion_on_one_side_of_a_ratio_is_not_found(result: SectionResult) -> None:
+    """Two over one: with one of the two there is a ratio; without the one, or without both, there is none."""
+    row, col = map(int, np.argwhere(result.tissue.mask)[0])
+    pixels = [(row, col), *(tuple(map(int, at)) for at in np.argwhere(result.tissue.mask)[1:4])]
+    images = {name: np.ones(result.tissue.mask.shape, np.float32) for name in ("A", "A+", "B")}
+    for name, at in (("A", pixels[0]), ("A", pixels[1]), ("A+", pixels[1]), ("B", pixels[2])):
+        images[name][at] = 0.0
+    images["B"][~result.tissue.mask] = 0.0
+    ratio = Channel("a_b", "ratio", np.zeros(result.tissue.mask.shape, np.float32))
+    facts = pd.DataFrame([{"channel": "a_b", "members": ("A", "A+", "B"), "definition": "A + 0.5 A+ / B + C"}])
+    made = (*(Channel(name, "ion", image) for name, image in images.items()), ratio)
+    told = replace(result, channels=replace(result.channels, channels=made, ratios=facts))
+    assert [tuple(map(int, at)) for at in np.argwhere(not_found(told, ratio))] == sorted([pixels[1], pixels[2]])
+    assert not not_found(told, made[0]).any()
+    assert not not_found(result, ratio).any()
+
+
+def test_a_channel_is_drawn_with_its_unit(result: SectionResult) -> None:
+    margin = result.niches.margin.assign(**{"mean_L-Lactate": 1.0, "mean_kyn_trp": 0.5})
+    svg = draw_figures(replace(result, niches=replace(result.niches, margin=margin)))["margin"].svg.decode()
+    assert "L-Lactate, intensity (a.u.)" in svg
+    assert "Kynurenine / tryptophan, log₂ ratio" in svg
 
 
 def test_without_bands_there_is_no_gradient_figure(result: SectionResult) -> None:

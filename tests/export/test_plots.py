@@ -14,6 +14,7 @@ from napari_metime.export.plots import (
     OTHER_AXES,
     bars_plot,
     gradient_plot,
+    lifted,
     shift_plot,
     spectrum_plot,
     volcano_plot,
@@ -99,6 +100,14 @@ def test_the_numbers_behind_a_plot_are_those_of_the_table(gradients, tested, tmp
     assert (tmp_path / "s.csv").read_text() == "spectrum,mz,intensity\nmean,100.0,3.0\nmean,200.5,7.0\n"
     write_plot(made["volcano"], tmp_path / "v.csv")
     assert pd.read_csv(tmp_path / "v.csv")["label"].tolist() == ["Arginine axis", HOSTILE, "Kynurenine / tryptophan"]
+
+
+def test_numbers_beside_points_do_not_touch():
+    """The one below stays; a label whose letters would reach into it is lifted by lines until it does not."""
+    side_by_side = np.array([[0.50, 0.6], [0.55, 0.6], [0.90, 0.6]])
+    assert lifted(side_by_side, [8, 4, 1]) == [0, 1, 0]
+    assert lifted(np.array([[0.5, 0.6], [0.5, 0.59]]), [1, 1]) == [1, 0]
+    assert lifted(np.empty((0, 2)), []) == []
 
 
 def test_another_ending_and_a_place_that_is_not_there_are_told_and_leave_nothing(gradients, tested, tmp_path):

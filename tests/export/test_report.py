@@ -121,6 +121,28 @@ def test_the_contrast_with_matched_tissue_stands_beside_what_is_supported(
     assert "rests on the contrast with the rest alone" in text
 
 
+def test_a_long_line_of_the_recipe_hangs_under_its_key(result: SectionResult, recipe: Recipe) -> None:
+    text = f"cells:\n  path: {'x' * 3000} 5 %\n"
+    page = rendered(result, recipe, text)
+    assert text in "".join(page.words)  # whole, as it is in recipe.yaml, and so it can be copied
+    styles = [a["style"] for tag, a in page.tags if tag == "span" and "text-indent" in (a.get("style") or "")]
+    assert styles == ["padding-left:4ch;text-indent:-4ch", "padding-left:6ch;text-indent:-6ch"]
+
+
+def test_a_percent_sign_stays_with_its_number(page: _Page) -> None:
+    told, _, _ = "".join(page.words).partition("For the methods section of a paper")  # that is to be copied as it is
+    assert "95\u00a0%" in told
+    assert "% of it" in told  # that of the summary, made outside the template
+    assert not re.search(r"\d %", told)
+
+
+def test_a_drawn_difference_has_an_axis_with_its_ends(page: _Page) -> None:
+    """The limits of the changes reach to 1.6 (L-Lactate 0.9, kyn_trp -1.6), those of the scores to 2, r to 1."""
+    assert "lower higher −1.6 0 +1.6" in page.text
+    assert "lower higher −2 0 +2" in page.text
+    assert page.text.count("lower higher −1 0 +1 ") == 2
+
+
 def test_tags_are_closed(page: _Page) -> None:
     assert page.open == []
 

@@ -180,3 +180,15 @@ def test_a_domain_is_called_the_same_in_the_report_and_the_methods(
     assert f" mm² of the {place} could be assessed." in plain_summary(result, asked)[0]
     assert f"where the {place} is immune-cold" in plain_summary(without_niches, asked)[0]
     assert place in methods_text(asked, result)
+
+
+def test_how_sure_stands_before_what_goes_with_it(result: SectionResult, recipe: Recipe) -> None:
+    """The niches' p are 0.002 and 0.0451: the larger is said."""
+    said = plain_summary(result, recipe)
+    assert said[1] == "How sure: chance alone gives a region as clear, anywhere in the section, with p ≤ 0.045."
+    regions = result.niches.regions.assign(p_region=0.001, called_share=[0.97, 0.9, np.nan, np.nan])
+    redrawn = plain_summary(replace(result, niches=replace(result.niches, regions=regions)), recipe)[1]
+    assert "with p = 0.001; with the errors" in redrawn
+    assert "each is called again in at least 90 % of redraws." in redrawn
+    one = replace(result, niches=replace(result.niches, regions=regions.drop(index=1)))
+    assert "it is called again in 97 % of redraws." in plain_summary(one, recipe)[1]

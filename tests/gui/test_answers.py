@@ -9,7 +9,8 @@ import pytest
 from qtpy.QtCore import QPoint
 
 from napari_metime import pipeline
-from napari_metime.gui.running.words import cancelled_in_words
+from napari_metime.gui.running import words
+from napari_metime.gui.running.words import cancelled_in_words, in_sentences
 from napari_metime.gui.widgets.lines import PathLine
 
 
@@ -45,7 +46,7 @@ def test_nothing_moves_while_a_setting_is_changed_and_all_of_it_folds_once_it_is
     done.session.put("tissue", "method", "otsu")
     assert done.session.state("tissue") == "stale"
     assert order(panel) == ["answer", "button", "settings"]
-    assert panel.stale.text() == "Made before Method (step 2) was changed; run it again."
+    assert panel.stale.text() == "Made before Method was changed; run it again."
     click(done, "tissue")
     assert not panel.settings.is_changing
     assert panel.settings.said.text().startswith("method: by total ion current")
@@ -72,6 +73,13 @@ def test_an_error_stands_below_the_head_and_at_its_field(done, settle):
     assert field.property("wrong") is True
     done.session.put("tissue", "method", "otsu")
     assert field.property("wrong") is False
+
+
+def test_of_many_niches_three_are_told_and_the_rest_counted(result, monkeypatch):
+    monkeypatch.setattr(words, "niche_sentences", lambda _: ["a", "b", "c", "d", "e"])
+    assert in_sentences(result.niches) == ("a", "b", "c", "2 more in the Niches tab.")
+    monkeypatch.setattr(words, "niche_sentences", lambda _: ["a", "b", "c"])
+    assert in_sentences(result.niches) == ("a", "b", "c")
 
 
 def test_a_step_without_a_button_does_not_say_what_the_button_would_do(done):

@@ -17,6 +17,7 @@ from napari_metime.gui.views.associations import AssociationView
 from napari_metime.gui.views.naming import APART_PX, place_names
 from napari_metime.gui.views.tables import association_columns, association_frame
 from napari_metime.gui.views.volcano import N_NAMED
+from napari_metime.gui.widgets.colours import DOMAIN_COLOUR, LYMPHOID_COLOUR
 
 NAN = np.nan
 CHANNELS = pd.DataFrame(
@@ -67,7 +68,7 @@ def test_tested_channels_come_first_and_the_others_say_why_not(view):
 
 
 def test_the_colour_of_an_axis_is_the_same_in_points_legend_and_table(view):
-    tones = {p.data()["axis"]: p.brush().color().name() for p in view.volcano.points.points()}
+    tones = {p.data()["axis"]: p.brush().color().name().upper() for p in view.volcano.points.points()}
     columns = {column.key: column for column in view.table.frame_model.columns}
     assert len(set(tones.values())) == 3  # two axes, and what has none
     assert columns["channel"].colour("L-Lactate", "Lactate and glycolysis") == tones["Lactate and glycolysis"]
@@ -181,7 +182,7 @@ def test_nothing_is_left_of_a_former_section(view):
 
 def test_the_colours_of_axes_are_told_from_each_other_and_from_those_of_roles_and_grades():
     """CIE's difference of colours of 1976; 2.3 is just noticeable."""
-    taken = [*ROLE_COLOURS.values(), *GRADE_COLOURS.values()]
+    taken = [*ROLE_COLOURS.values(), *GRADE_COLOURS.values(), DOMAIN_COLOUR, LYMPHOID_COLOUR]
     lab = {colour: rgb2lab(np.array(rgb(colour)) / 255) for colour in (*AXIS_COLOURS, *taken)}
     for i, own in enumerate(AXIS_COLOURS):
         assert min(np.linalg.norm(lab[own] - lab[other]) for other in (*AXIS_COLOURS[:i], *taken)) > 20

@@ -81,7 +81,8 @@ def test_of_very_many_cells_a_random_part_is_drawn_and_it_says_so():
 
 def test_niches_of_other_cells_mark_none():
     layer = cells_layer(table_of(400), "role", ())
-    cells = pd.DataFrame({"cell_id": table_of(400).cell_id, "region_id": pd.array([1, None, 2, 0] * 100, dtype="Int64")})
+    region = pd.array([1, None, 2, 0] * 100, dtype="Int64")
+    cells = pd.DataFrame({"cell_id": table_of(400).cell_id, "region_id": region})
     expected = np.array([1, 0, 2, 0] * 100)[layer.metadata["rows"]]
     assert np.array_equal(regions_of(layer, cells), expected)
     for others in (cells.iloc[:200], cells.iloc[::-1], pd.concat([cells.iloc[1:], cells.iloc[:1]])):

@@ -157,7 +157,9 @@ def test_a_question_stands_in_the_dock_and_nothing_waits_for_it(dock, monkeypatc
     assert answers == [("first", "no")]
     assert not strip.isHidden()
     assert (strip.words.text(), strip.yes.text(), strip.no.text()) == (
-        "second?\n(The question before this one: Keep this one.)", "Open it", "Keep this one"
+        "second? The question before this one was taken as answered by “Keep this one”.",
+        "Open it",
+        "Keep this one",
     )
     strip.yes.click()
     assert answers == [("first", "no"), ("second", "yes")]
@@ -211,7 +213,7 @@ def test_an_error_goes_with_its_cause(outlined):
     panel.primary.click()
     outlined.bench.run("tissue")
     session.refuse("tissue", "expected a mask, found none; choose another")
-    assert "expected a mask" in panel.error.text()
+    assert "Expected a mask" in panel.error.text()
     session.put("tissue", "method", "otsu")
     assert session.error("tissue") == ""
     assert panel.error.isHidden()

@@ -33,6 +33,15 @@ def test_the_tool_puts_a_polygon_into_the_hand_and_says_how(outlined):
     assert str(drawn(outlined).mode) == "polygon"
     assert "double click" in panel.how.text()
     assert panel.amount.isHidden()
+    assert (panel.draw.text(), panel.draw.property("look")) == ("Done leaving out", "primary")
+    panel.draw.click()
+    assert str(drawn(outlined).mode) == "pan_zoom"
+    assert panel.how.isHidden()
+    assert (panel.draw.text(), panel.draw.property("look")) == ("Leave out areas", "link")
+    panel.paint.click()
+    assert panel.paint.text() == "Done painting"
+    layers.find(outlined.bench.viewer, "tissue").mode = "pan_zoom"  # by napari's own button
+    assert panel.paint.text() == "Repaint by hand"
 
 
 def test_what_is_drawn_is_taken_out_at_once_and_told_in_mm2(outlined, qtbot):

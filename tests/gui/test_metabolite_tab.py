@@ -353,7 +353,7 @@ def test_the_third_step_says_what_was_seen_and_scored(measured):
     others = "The Metabolites tab says why the others have no score."
     assert in_sentences(value) == (f"{scored} {others}", "Beside the panel: 1 image.")
     unscored = replace(value, axes=value.axes.assign(status="not_scored"))
-    assert in_one_line(unscored).endswith("; no metabolic axis scored")
+    assert in_one_line(unscored).endswith(" · no axis scored")
     none = "No metabolic axis can be scored from this file; the Metabolites tab says why."
     assert in_sentences(unscored)[0] == none
 

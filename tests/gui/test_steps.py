@@ -192,7 +192,10 @@ def test_what_is_doubtful_about_an_alignment_stands_in_its_step_alone(opened, cl
     monkeypatch.setattr(pipeline, "align_cells", doubtful)
     read = pipeline.read_cells
     monkeypatch.setattr(pipeline, "read_cells", lambda cells: replace(read(cells), warnings=("a gap",)))
-    click(opened, "cells", "align")
+    click(opened, "cells")
+    assert opened.panels["cells"].unseen.text() == "They are shown once aligned (step 5)."
+    click(opened, "align")
+    assert opened.panels["cells"].unseen.text() == ""
     assert opened.panels["cells"].warnings.text() == "! a gap"
     assert opened.panels["align"].warnings.text() == "! far off"
 
@@ -348,7 +351,7 @@ def test_a_table_is_looked_at_again_once_its_type_column_is_named(dock, settle, 
     dock.bench.look_at_cells(odd_table)
     settle(dock)
     panel = dock.panels["cells"]
-    assert "set Column of type (step 4)" in panel.error.text()
+    assert "known for type: choose it" in panel.columns.question.text()
     name_the_type_column(panel, qtbot, "Hue")
     settle(dock)
     assert panel.types() == {"CD8": (1, "effector"), "Tumor": (2, "tumor")}

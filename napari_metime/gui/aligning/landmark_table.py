@@ -16,12 +16,12 @@ from napari_metime.gui.aligning.landmark_fit import Judged
 HEADERS = (
     ("Pair", "Its number beside the rings"),
     ("Misfit µm", "How far the fit to all pairs misses this one"),
-    ("If left out µm", "How far the fit to all other pairs misses this one"),
+    ("If left out", "How far the fit to all other pairs misses this one, in µm"),
     ("", "A pair that does not fit to the others is marked"),
     ("", ""),
 )
 ROW_HEIGHT, MAX_ROWS_SHOWN = 26, 6
-WIDTHS = (34, 72, 92, 0, 24)
+WIDTHS = (34, 72, 80, 0, 24)
 """Of the columns in screen pixels; 0 takes the rest."""
 OUTLYING = "outlier"
 

@@ -277,13 +277,18 @@ class Landmarking(QObject):
         self._on_mouse = None
 
     def _fit_view(self, viewer: ViewerModel) -> None:
-        if getattr(viewer, "window", None) is not None:
+        if getattr(viewer, "window", None) is None:
+            return
+        if self._session.is_placing:  # both halves
             viewer.reset_view()
+        else:
+            layers.fit_section(viewer, self._session)
 
 
 def _covers(layer: Any) -> bool:
     """Whether a layer of an earlier alignment would stand in the way of a click."""
-    return layer.metadata.get(layers.KEY) in ("cells", "niches", "niche numbers", "domain outline", "coldness", "not assessable")
+    covering = ("cells", "niches", "niche numbers", "domain outline", "coldness", "not assessable")
+    return layer.metadata.get(layers.KEY) in covering
 
 
 def _on_mouse(click: weakref.WeakMethod[Any], viewer: ViewerModel, event: Any) -> Generator[None, None, None]:

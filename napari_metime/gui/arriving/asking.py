@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from qtpy.QtCore import QObject, Signal
 
+LEFT = "The question before this one was taken as answered by “{}”."
+
 
 def _nothing() -> None:
     return None
@@ -48,11 +50,11 @@ class Asking(QObject):
             self.changed.emit()
 
     def ask(self, question: Question) -> None:
-        """Put a question; its answer comes later. One that is open is answered by no, which is said with the new one."""
+        """Put a question; its answer comes later. One that is open is answered by no, and the new one says so."""
         former = self.question
         self.answer(is_yes=False)
         if former is not None:
-            question = replace(question, words=f"{question.words}\n(The question before this one: {former.no}.)")
+            question = replace(question, words=f"{question.words} {LEFT.format(former.no)}")
         self.question = question
         self.changed.emit()
 

@@ -27,6 +27,7 @@ class Taking:
         target = target_of(path, wants_cells=wants_cells)
         if target is None:
             bench.asking.tell(unknown_in_words([path]))
+            bench.viewer.status = ""  # which may still say what became of a former file
         elif wants_cells and target == "data" and session.value("data") is not None:
             session.refuse("cells", f"expected cells, found {path.name}: this is an imzML; open it in step 1")
         elif self._hand_over(path, target):
@@ -48,7 +49,8 @@ class Taking:
             self._session.put("channels", "extend" if target == "panel" else "metaspace", path)
         else:
             self._bench.arrivals.open_any(path)
-        return self._bench.asking.question is None
+            return self._bench.asking.question is None
+        return True
 
     def _say(self, path: Path, target: Target) -> None:
         words = f"{path.name}: taken as {TAKEN_AS[target]}"

@@ -90,7 +90,7 @@ def regions_of(layer: Points, cells: pd.DataFrame) -> NDArray[np.int_] | None:
     rows, ids = layer.metadata["rows"], cells["cell_id"].to_numpy()
     if rows.max(initial=-1) >= len(ids) or not (ids[rows] == layer.features["cell_id"].to_numpy()).all():
         return None
-    return cells["region_id"].fillna(0).to_numpy(int)[rows]
+    return np.asarray(cells["region_id"].fillna(0).to_numpy(int)[rows])
 
 
 def dress(layer: Points, *, over_map: bool, niche: int) -> None:

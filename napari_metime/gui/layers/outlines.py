@@ -83,7 +83,8 @@ def pixel_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     if not rows.size:
         return np.empty((0, 2, 2))
     box = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    return np.concatenate([_level_edges(box), _level_edges(box.T)[..., ::-1]]) + (rows[0], cols[0])
+    edges = np.concatenate([_level_edges(box), _level_edges(box.T)[..., ::-1]])
+    return np.asarray(edges + np.array([rows[0], cols[0]]))
 
 
 def _level_edges(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

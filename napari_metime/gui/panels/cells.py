@@ -31,6 +31,7 @@ TEACHES = (
     "recognised as before anything is used."
 )
 UNITS = [("pixels (px)", "px"), ("micrometres (µm)", "um")]
+UNSEEN = "They are shown once aligned (step 5)."
 COLOUR_BY = [("role", "role"), ("type", "type")]
 
 

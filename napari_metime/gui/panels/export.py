@@ -49,8 +49,9 @@ class ExportPanel(StepPanel):
     def build(self, box: QVBoxLayout) -> None:
         """Add the folder above the settings, and what stands there already."""
         whole = looking(QWidget(), "body")
-        row = QHBoxLayout(whole)
-        row.setContentsMargins(0, 0, 0, 0)
+        column, row = QVBoxLayout(whole), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
         row.setSpacing(8)
         label = QLabel("Folder")
         label.setMinimumWidth(LABEL_WIDTH)
@@ -59,8 +60,10 @@ class ExportPanel(StepPanel):
         change.setAccessibleName("Change the folder of the results")
         looking(change, "link")
         change.clicked.connect(self._on_change)
-        for widget, stretch in ((label, 0), (self.folder, 1), (change, 0)):
-            row.addWidget(widget, stretch)
+        row.addWidget(label, 1)
+        row.addWidget(change)
+        column.addLayout(row)
+        column.addWidget(self.folder)  # in a line of its own: its last two parts are to be read
         box.addWidget(whole)
         self.replaces = wrapped("", "warning")
         box.addWidget(self.replaces)

@@ -21,7 +21,7 @@ QUIET = "#8A8F98"
 """Lines and names, legible on dark and on light ground."""
 ROW_HEIGHT = 19
 MAX_LABEL = 22
-AXIS_COLOURS = ("#6F3FA0", "#B58A62", "#D5C0EC", "#7A4E2D", "#A27BCB", "#E3C8A8")
+AXIS_COLOURS = ("#6F3FA0", "#B07850", "#D5C0EC", "#6B3A1E", "#A27BCB", "#F9CCBE")
 """Violets and browns, the axes' own: told from each other, and from the colours of roles and grades. Our own choice."""
 
 

@@ -218,4 +218,3 @@ def _pane(controls: Sequence[QWidget], below: QWidget) -> QWidget:
     box.addLayout(line)
     box.addWidget(below, 1)
     return pane
-

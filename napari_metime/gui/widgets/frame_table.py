@@ -381,4 +381,3 @@ class FrameView(QTableView):
 def _is_numeric(values: pd.Series[Any]) -> bool:
     """Whether a column holds numbers, with or without gaps; Qt compares only values of one type."""
     return all(isinstance(value, int | float | np.number) for value in values.dropna())
-

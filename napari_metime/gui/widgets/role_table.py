@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -23,8 +23,8 @@ from napari_metime.section import ROLES, Role
 
 Types = dict[str, tuple[int | None, Role]]
 ROW_HEIGHT, MAX_ROWS_SHOWN = 28, 8
-ROLE_WIDTH = 124
-"""Of the roles, in px of the screen: what is left is for the names of the types, which have to be read."""
+ROLE_WIDTH, SWATCH = 126, 12
+"""Of the roles and their colours, in px of the screen: what is left is for the names of the types, to be read."""
 ROLE_WORDS: dict[Role, str] = {role: "tumour" if role == "tumor" else role for role in ROLES}
 
 
@@ -116,9 +116,10 @@ class RoleTable(QWidget):
     def _role_box(self, name: str, role: Role) -> QComboBox:
         box = QComboBox()
         for each in ROLES:
-            swatch = QPixmap(12, 12)
+            swatch = QPixmap(SWATCH, SWATCH)
             swatch.fill(QColor(ROLE_COLOURS[each]))
             box.addItem(QIcon(swatch), ROLE_WORDS[each], each)
+        box.setIconSize(QSize(SWATCH, SWATCH))
         box.setCurrentIndex(ROLES.index(role))
         box.setAccessibleName(f"Role of {name}")
         box.setToolTip(f"Proposed: {self._why[name]}" if name in self._why else "")

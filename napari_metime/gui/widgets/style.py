@@ -127,5 +127,6 @@ _SHEET = """
 #metime QTableView::indicator:checked { background: @accent@; border: 1px solid @accent@; }
 #metime QHeaderView::section { background: @card@; padding: 4px; border: 0px; font-weight: bold; }
 #metime QTableView QComboBox { padding: 1px 4px; min-height: 16px; }
+#metime QTableView QComboBox::drop-down { width: 18px; }
 #metime QPlainTextEdit { background: @background@; border: 1px solid @line@; }
 """
