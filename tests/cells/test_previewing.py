@@ -79,7 +79,7 @@ def test_a_glance_reads_the_beginning_alone(tmp_path: Path) -> None:
     assert (table.header, rows) == (("x", "y"), [["1", "2"], ["1", "2"]])
 
 
-def test_a_quote_that_is_never_closed_has_not_all_of_a_file_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_quote_has_not_all_of_a_file_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "MAX_GLANCE", 1000)
     path = tmp_path / "open.csv"
     path.write_text('x,y\n1,2\n3,"' + "4,5\n" * 1000 + '6",7\n')  # closed beyond the glance, which takes what is whole
