@@ -68,7 +68,17 @@ def test_no_colour_of_words_stands_beside_the_tested_ones(theme):
     for name, colour in colours_of(theme).items():
         by_value.setdefault(colour, set()).add(name)
     for colour in re.findall(r"(?<![-\w])(?:placeholder-text-)?color: ([^;]+);", style_sheet(theme)):
-        assert by_value[colour] & set(GROUNDS), colour
+        assert by_value[colour] & {*GROUNDS, "off"}, colour
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_cannot_be_used_is_fainter_than_all_else_and_can_be_read_all_the_same(theme):
+    colours = colours_of(theme)
+    for ground in ("background", "card", "field"):
+        assert 3 <= contrast(colours["off"], colours[ground]) < contrast(colours["dim"], colours[ground])
+    rules = [rule for rule in style_sheet(theme).split("}") if colours["off"] in rule]
+    assert rules
+    assert all(":disabled" in rule for rule in rules)
 
 
 def test_every_kind_of_control_shows_its_focus():

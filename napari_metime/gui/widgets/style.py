@@ -26,7 +26,7 @@ def colours_of(theme_id: str) -> dict[str, str]:
         "line": theme.secondary.as_hex("long"),
         "text": theme.text.as_hex("long"),
         "dim": "#BAC0C9" if dark else "#4A4D51",
-        "off": "#9298A2" if dark else "#6A6C70",  # of what cannot be used: 3 to 4.5:1 on cards, fields and ground
+        "off": "#9298A2" if dark else "#696B6F",  # of what cannot be used: 3 to 4.5:1 on cards, fields and ground
         "accent": ACCENT if dark else "#2F55B4",
         "on_accent": "#FFFFFF",
         "progress": ACCENT if dark else "#A9BEF0",
