@@ -473,6 +473,21 @@ def test_a_result_of_another_section_is_refused(session, tmp_path):
         _restored(Session(), tmp_path / "q")
 
 
+@pytest.mark.parametrize("wrong", [np.zeros(3), np.full(780, 26), np.full(780, -1)], ids=["short", "below", "above"])
+def test_spectra_beside_the_grid_are_refused(session, tmp_path, wrong):
+    project = keep(session)
+    data = project.state.done["data"]
+    dataset = replace(data.value.opened.dataset, row=wrong.astype(np.int32))
+    assert data.value.opened.dataset.row.shape == (780,)
+    assert data.value.opened.dataset.grid.shape[0] == 26
+    opened = replace(data.value.opened, dataset=dataset)
+    moved = replace(data, value=replace(data.value, opened=opened))
+    wrongly = replace(project, state=replace(project.state, done={**project.state.done, "data": moved}), results={})
+    save_project(wrongly, tmp_path / "q", KINDS)
+    with pytest.raises(ProjectError, match="put together wrongly"):
+        _restored(Session(), tmp_path / "q")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -18,7 +18,7 @@ from napari_metime.gui.state.in_sight import InSight
 from napari_metime.gui.state.made import Aligned, Done, Opened, Outlined
 from napari_metime.gui.state.pairs import Pairs
 from napari_metime.project.fits import fits
-from napari_metime.section import CellTable, ChannelSet, NicheResult, Tissue
+from napari_metime.section import CellTable, ChannelSet, Dataset, NicheResult, Tissue
 
 MAX_INT = 2**31 - 1
 """No field of a whole number shows more; the seed has one of its own."""
@@ -177,7 +177,20 @@ def _is_on_one_grid(values: Mapping[Step, Any], outlined: Outlined | None, histo
     if "data" not in values:
         return not images and not set(values) & set(_ON_THE_GRID)
     opened: Opened = values["data"]
-    return all(image.shape == opened.dataset.grid.shape for image in (opened.tic, *images))
+    shape = opened.dataset.grid.shape
+    return _lies_on_its_grid(opened.dataset) and all(image.shape == shape for image in (opened.tic, *images))
+
+
+def _lies_on_its_grid(dataset: Dataset) -> bool:
+    """Whether each spectrum has one of everything, and a pixel of the grid."""
+    each = (
+        dataset.row, dataset.col, dataset.mz_offset, dataset.mz_length, dataset.intensity_offset,
+        dataset.intensity_length, dataset.ascending, dataset.mz_encoded, dataset.intensity_encoded, dataset.mz_scale,
+    )  # fmt: skip
+    places = zip((dataset.row, dataset.col), dataset.grid.shape, strict=True)
+    return all(array is None or array.shape == (dataset.n_spectra,) for array in each) and all(
+        bool(((place >= 0) & (place < size)).all()) for place, size in places
+    )
 
 
 def _images(values: Mapping[Step, Any], outlined: Outlined | None, history: History) -> Iterator[NDArray[Any]]:
