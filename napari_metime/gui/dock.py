@@ -243,18 +243,19 @@ class StepperDock(DockedWidget):
 
     def _on_refused(self, step: Step) -> None:
         """Bring an error into sight, wherever the stepper stands: it stands right below the head of its step."""
-        if not self.panels[step].is_open:
+        if self.panels[step].is_open:
+            later(self, lambda: self._scroll_to_head(step))
+        else:
             self.open_step(step)
-        later(self, lambda: self._scroll_to_head(step))
 
     def _on_landed(self, step: Step) -> None:
         if step == "data":
             later(self, self._show_lower_dock)  # layer and dock at once would keep the window waiting
             self._fit.start()
-        if self.panels[step].is_open:
-            later(self, lambda: self._scroll_to_head(step))
         if step == "niches":  # also where all steps were run from another one: here stands what was found
             self.open_step("niches")
+        elif self.panels[step].is_open:
+            later(self, lambda: self._scroll_to_head(step))
 
     def _land_view(self) -> None:
         if not self.session.is_placing:  # who sets pairs already has both halves in sight

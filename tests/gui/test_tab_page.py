@@ -11,7 +11,7 @@ from napari_metime import pipeline
 from napari_metime.gui.layers import layers
 from napari_metime.gui.views.lower_dock import LowerDock
 from napari_metime.gui.views.niche_tab import NicheTab
-from napari_metime.gui.views.tab_page import EMPTY, STEP_OF, TabPage, out_of_date_in_words
+from napari_metime.gui.views.tab_page import EMPTY, STEP_OF_TAB, TabPage, out_of_date_in_words
 
 NICHES = pd.DataFrame(
     {"region_id": ["1", "2", "rest", "domain"], "kind": ["niche", "niche", "rest", "domain"], "n_cells": [9, 8, 70, 87]}
@@ -33,7 +33,7 @@ def test_an_empty_tab_says_in_a_sentence_what_comes_with_which_step(qtbot, name)
     words = page.currentWidget()
     assert isinstance(words, QLabel)
     assert words.text().endswith(".")
-    number = {"data": 1, "metabolites": 3, "niches": 6}[STEP_OF[name]]
+    number = {"data": 1, "metabolites": 3, "niches": 6}[STEP_OF_TAB[name]]
     assert f"step {number}" in words.text()
     assert (words.property("look"), words.alignment()) == ("dim", Qt.AlignmentFlag.AlignCenter)
 

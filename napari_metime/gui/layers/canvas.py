@@ -18,7 +18,7 @@ from napari_metime.gui.layers.sight import MAPS
 from napari_metime.gui.state.chain import Step
 from napari_metime.gui.state.session import Session
 
-STEP_OF: Mapping[str, Step] = {
+STEP_OF_LAYER: Mapping[str, Step] = {
     "tic": "data",
     "tissue": "tissue",
     "tissue outline": "tissue",
@@ -52,7 +52,7 @@ class Canvas(QObject):
 
     def _say_age(self, layer: Layer) -> None:
         """Say of a layer, where it is named in the list and on the canvas, that its result is out of date."""
-        step = STEP_OF.get(layer.metadata.get(KEY, ""))
+        step = STEP_OF_LAYER.get(layer.metadata.get(KEY, ""))
         if step is not None:
             is_old = self._session.value(step) is not None and not self._session.is_current(step)
             name = layer.name.removesuffix(STALE) + (STALE if is_old else "")

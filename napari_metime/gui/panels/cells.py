@@ -50,7 +50,7 @@ class CellsPanel(StepPanel):
 
     def build(self, box: QVBoxLayout) -> None:
         """Add the file, what it was recognised as, the settings and the table of roles."""
-        self.file = PathEditor(FILES, "cells.csv", self._on_file)
+        self.file = PathEditor(FILES, "none yet", self._on_file)
         self.unit = ChoiceEditor(UNITS, self._on_unit)
         self._told_unit = ""
         self._is_unfolded: dict[Fold, bool] = {}

@@ -77,15 +77,15 @@ def needs_in_words(session: Session, step: Step) -> str:
     return f"Needs {listed([NEEDED[each] for each in needed])}.{told}"
 
 
-def stale_in_words(session: Session, step: Step) -> str:
-    """Return why a step is stale and what to do; empty where it is not."""
+def stale_in_words(session: Session, step: Step, *, it: str = "it") -> str:
+    """Return why a step is stale and what to do; empty where it is not. ``it`` is what the step is called there."""
     if session.value(step) is None or session.is_current(step):
         return ""
     if session.running == step:
         return f"Made before the change; {STEP_NAMES[step]} is being run again."
     done, waits, what = session.done[step], session.waits_for(step), "Made"
     if done.changed:
-        return f"Made from {done.changed}, which is another file by now; run this step again."
+        return f"Made from {done.changed}, which is another file by now; run {it} again."
     if waits:
         root = root_of(session, step)
         first = f"run {STEP_NAMES[root]} again first" if root == "data" else "press Run all"
@@ -94,7 +94,7 @@ def stale_in_words(session: Session, step: Step) -> str:
     if step == "tissue" and changed and all(key.startswith("ims.") for key in changed):
         what, again = "Its regions were found", "find them again, or go without"
     else:
-        again = "run it again"
+        again = f"run {it} again"
     named = list(dict.fromkeys(control_of(key) for key in changed))
     if named and all(named):
         return f"{what} before {listed(named)} {'was' if len(named) == 1 else 'were'} changed; {again}."

@@ -11,7 +11,7 @@ from napari_metime.gui.views.tables import FIRST, FOOTNOTE, GIVES_WAY, REGION_CO
 from napari_metime.gui.widgets.frame_table import FrameView
 from napari_metime.gui.widgets.searching import TableSearch
 
-STAY_MS = 150
+HOVER_MS = 150
 """How long the mouse stays over a row before its niche is to stand out on the canvas. Our own choice."""
 NO_NICHE = "No cold niche was found here. Below stands what the rest and the whole of the domain hold; step 6 says why."
 
@@ -44,7 +44,7 @@ class NicheTab(QWidget):
         ):
             told.connect(lambda row, tell=tell: tell.emit(self._label(row)))
         self._niche = self._hovered = 0
-        self._stay = QTimer(self, singleShot=True, interval=STAY_MS)
+        self._stay = QTimer(self, singleShot=True, interval=HOVER_MS)
         self._stay.timeout.connect(lambda: self.niche_stayed.emit(self._hovered))
         self.niche_hovered.connect(self._on_hovered)
         self.search.chosen.connect(lambda: self.select(self._niche))

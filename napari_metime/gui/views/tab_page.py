@@ -21,7 +21,7 @@ EMPTY = {
     "here with step 6.",
     "Association": "Which metabolites go with coldness, how strongly and how surely, comes here with step 6.",
 }
-STEP_OF: dict[str, Step] = {
+STEP_OF_TAB: dict[str, Step] = {
     "Spectrum": "data",
     "Calibration": "data",
     "Metabolites": "metabolites",
@@ -37,7 +37,7 @@ class TabPage(QWidget):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.step = STEP_OF[name]
+        self.step = STEP_OF_TAB[name]
         self.stale = QElidingLabel()
         self.stale.setProperty("look", "warning")
         self._banner = QFrame()
@@ -82,13 +82,6 @@ class TabPage(QWidget):
 
 
 def out_of_date_in_words(session: Session, step: Step) -> str:
-    """Return why the result of a step is out of date, and what to run again; empty where it is not.
-
-    What a step says of itself, told from elsewhere: "it" and "this step" have a name here.
-    """
-    why = stale_in_words(session, step)
-    if not why:
-        return ""
-    for own in ("run it again", "run this step again"):
-        why = why.replace(own, f"run {STEP_NAMES[step]} again")
-    return f"Out of date: {why[0].lower()}{why[1:]}"
+    """Return why the result of a step is out of date, and what to run again; empty where it is not."""
+    why = stale_in_words(session, step, it=STEP_NAMES[step])
+    return f"Out of date: {why[0].lower()}{why[1:]}" if why else ""

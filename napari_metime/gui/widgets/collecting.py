@@ -67,7 +67,8 @@ class Collecting(QObject):
 def let_in() -> None:
     """Let the collector start here if it is due: when, and how far, is for Python to decide, by its thresholds."""
     gc.enable()
-    made: list[list[None]] = [[] for _ in range(200)]  # it looks whether it is due where an object is made
+    # It looks whether it is due where an object is made; the first 80 lists may come from those that Python keeps.
+    made: list[list[None]] = [[] for _ in range(200)]
     gc.disable()
     made.clear()
 
